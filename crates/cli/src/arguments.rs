@@ -1,0 +1,215 @@
+//! The command line's grammar, and nothing of what the commands do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::settings::Override;
+
+/// Self-hosted authentication and token service.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "symbolon", version, propagate_version = true)]
+pub struct Arguments {
+    /// The configuration file; without it `symbolon.toml` in the working directory, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How results are written.
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
+    pub output: OutputFormat,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How results are written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// A table for people.
+    Table,
+    /// JSON for programs.
+    Json,
+}
+
+/// Everything that `symbolon` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the HTTP service.
+    Serve(ServeArguments),
+    /// Bring the store's schema up to date, or show how far it is.
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Look at accounts.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Explain a token. It is read from standard input or a file, never from an argument.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Look at messages on their way.
+    #[command(subcommand)]
+    Outbox(OutboxCommand),
+    /// Look at what happened.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Find what is wrong and say what to do.
+    Doctor,
+    /// Print a script that completes `symbolon` commands in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// How to run the service.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArguments {
+    /// Fixed clock, readable outbox, no rate limits. Refuses to start on anything but loopback.
+    #[arg(long)]
+    pub test_mode: bool,
+    /// Address and port of the public listener, over `http.listen`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// The store's schema.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MigrateCommand {
+    /// Apply what is missing.
+    Up(MigrateArguments),
+    /// Show what is applied and what is missing.
+    Status(MigrateArguments),
+}
+
+/// How to migrate.
+#[derive(Clone, Debug, Args)]
+pub struct MigrateArguments {
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Which part of a list to show.
+#[derive(Clone, Debug, Args)]
+pub struct PageArguments {
+    /// The most entries to show.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub limit: u32,
+    /// Where to go on: the cursor that the page before ended with.
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+/// Accounts.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AccountCommand {
+    /// List accounts.
+    List(PageArguments),
+    /// Show one account with its identifiers and sessions.
+    Show {
+        /// The account's id or e-mail address.
+        account: String,
+    },
+}
+
+/// Tokens.
+#[derive(Clone, Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Show a token's header and claims without trusting them.
+    Inspect(TokenArguments),
+    /// Check a token as the service would, and say which check fails.
+    Verify(TokenArguments),
+}
+
+/// Where a token is read from.
+#[derive(Clone, Debug, Args)]
+pub struct TokenArguments {
+    /// The file that holds the token; without it, or as `-`, standard input.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Messages.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OutboxCommand {
+    /// List messages that wait, were given up, or were delivered.
+    List(PageArguments),
+    /// Show one message, without its codes and links.
+    Show {
+        /// The message's id.
+        id: String,
+    },
+}
+
+/// Audit events.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show the latest events.
+    Tail(PageArguments),
+}
+
+/// The configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Check it, and report every problem at once.
+    Check,
+    /// Show every setting with its origin, secrets redacted.
+    Show,
+    /// Print the JSON schema of the configuration file.
+    Schema,
+}
+
+impl Command {
+    /// The settings that this command's flags give.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<Override> {
+        let Self::Serve(serve) = self else {
+            return Vec::new();
+        };
+        let listen = serve.listen.map(|address| Override {
+            key: "http.listen",
+            value: address.to_string(),
+            flag: "--listen",
+        });
+        listen.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_may_stand_after_the_command() {
+        let arguments = Arguments::try_parse_from([
+            "symbolon", "config", "show", "--output", "json", "--config", "a.toml",
+        ])
+        .unwrap();
+        assert_eq!(arguments.output, OutputFormat::Json);
+        assert_eq!(arguments.config, Some(PathBuf::from("a.toml")));
+        assert!(matches!(arguments.command, Command::Config(ConfigCommand::Show)));
+    }
+
+    #[test]
+    fn a_token_is_not_accepted_as_an_argument() {
+        let error = Arguments::try_parse_from(["symbolon", "token", "inspect", "eyJhbGciOi"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn the_listen_flag_becomes_an_override() {
+        let arguments = Arguments::try_parse_from(["symbolon", "serve", "--listen", "127.0.0.1:0"]).unwrap();
+        let expected = Override { key: "http.listen", value: "127.0.0.1:0".to_owned(), flag: "--listen" };
+        assert_eq!(arguments.command.overrides(), [expected]);
+    }
+}

@@ -1,0 +1,7 @@
+//! The `symbolon` binary: everything it does is in the library beside it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    symbolon::run()
+}

@@ -1,0 +1,179 @@
+//! The configuration: one typed struct per section, read from defaults, file, environment and flags (G5), and checked
+//! as
+//! a whole, so that every mistake is reported at once with its key and its origin.
+//!
+//! What a value may be is said once, on its field: its type and its `schemars` range make the JSON schema, and
+//! [`Catalogue`] enforces that same schema. What concerns several settings at once is in the sections' `conflicts`.
+//! Nothing
+//! here opens a store, a key or a socket: that a file exists is the business of who uses it.
+
+mod address_range;
+mod audit;
+mod cache;
+mod catalogue;
+mod duration;
+mod http;
+mod load;
+mod log;
+mod mailbox;
+mod management;
+mod messages;
+mod one_time_codes;
+mod origin;
+mod passwords;
+mod rate_limits;
+mod secret;
+mod secrets;
+mod sessions;
+mod sign_in;
+mod sign_up;
+mod signing_keys;
+mod sources;
+mod store;
+#[cfg(test)]
+mod tests;
+mod web_origin;
+
+use std::path::{Path, PathBuf};
+
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+pub use address_range::{AddressRange, InvalidAddressRange};
+pub use audit::AuditSettings;
+pub use cache::CacheSettings;
+pub use catalogue::{Catalogue, Key};
+pub use duration::{Duration, InvalidDuration};
+pub use http::{CorsSettings, HttpSettings};
+pub use load::{Loaded, ShownSetting};
+pub use log::{InvalidLogFilter, LogFilter, LogFormat, LogSettings};
+pub use mailbox::{InvalidMailbox, Mailbox};
+pub use management::ManagementSettings;
+pub use messages::{EmailCarrier, EmailSettings, InvalidLanguageTag, LanguageTag, MessagesSettings};
+pub use one_time_codes::OneTimeCodesSettings;
+pub use origin::{Origin, Problem};
+pub use passwords::PasswordsSettings;
+pub use rate_limits::RateLimitsSettings;
+pub use secret::{REDACTED, Secret};
+pub use secrets::{MasterKeySource, SecretsSettings};
+pub use sessions::{SessionBinding, SessionClaim, SessionsSettings};
+pub use sign_in::SignInSettings;
+pub use sign_up::SignUpSettings;
+pub use signing_keys::{SigningAlgorithm, SigningKeysSettings};
+pub use sources::{LoadOptions, Override};
+pub use store::{InvalidStoreUrl, StoreSettings, StoreUrl};
+pub use web_origin::{InvalidWebOrigin, WebOrigin};
+
+/// Where data lives when nothing is said.
+const DEFAULT_DATA_DIR: &str = "data";
+
+/// The whole configuration of Symbolon.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Symbolon configuration")]
+pub struct Settings {
+    /// The directory of the SQLite file, the master key and the mail folder, where nothing else is said for them.
+    /// Relative to the working directory.
+    #[schemars(length(min = 1))]
+    pub data_dir: PathBuf,
+    /// The public listener and its limits.
+    pub http: HttpSettings,
+    /// The listener for health and metrics.
+    pub management: ManagementSettings,
+    /// Where everything is kept.
+    pub store: StoreSettings,
+    /// Where the master keys come from.
+    pub secrets: SecretsSettings,
+    /// How messages are written and delivered.
+    pub messages: MessagesSettings,
+    /// Which passwords are accepted, and what hashing them costs.
+    pub passwords: PasswordsSettings,
+    /// Becoming an account.
+    pub sign_up: SignUpSettings,
+    /// The first factor.
+    pub sign_in: SignInSettings,
+    /// The six digits that a message carries.
+    pub one_time_codes: OneTimeCodesSettings,
+    /// How long being signed in lasts.
+    pub sessions: SessionsSettings,
+    /// The keys that sign tokens.
+    pub signing_keys: SigningKeysSettings,
+    /// How often one source address may call, in requests a minute.
+    pub rate_limits: RateLimitsSettings,
+    /// How old a cached answer may be.
+    pub cache: CacheSettings,
+    /// The record of what happened.
+    pub audit: AuditSettings,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+impl Settings {
+    /// The defaults, with all that lives in the data directory under this one.
+    #[must_use]
+    pub fn in_directory(data_dir: &Path) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
+            http: HttpSettings::default(),
+            management: ManagementSettings::default(),
+            store: StoreSettings::in_directory(data_dir),
+            secrets: SecretsSettings::in_directory(data_dir),
+            messages: MessagesSettings {
+                email: EmailSettings::in_directory(data_dir),
+                ..MessagesSettings::default()
+            },
+            passwords: PasswordsSettings::default(),
+            sign_up: SignUpSettings::default(),
+            sign_in: SignInSettings::default(),
+            one_time_codes: OneTimeCodesSettings::default(),
+            sessions: SessionsSettings::default(),
+            signing_keys: SigningKeysSettings::default(),
+            rate_limits: RateLimitsSettings::default(),
+            cache: CacheSettings::default(),
+            audit: AuditSettings::default(),
+            log: LogSettings::default(),
+        }
+    }
+
+    /// The JSON schema of the configuration file (draft 2020-12).
+    #[must_use]
+    pub fn json_schema() -> Schema {
+        catalogue::schema()
+    }
+
+    /// What is wrong between settings that are right one by one.
+    fn conflicts(&self) -> Vec<Conflict> {
+        let mut found = Vec::new();
+        self.http.conflicts(&mut found);
+        self.one_time_codes.conflicts(&mut found);
+        self.sessions.conflicts(&mut found);
+        if self.http.listen == self.management.listen && self.http.listen.port() != 0 {
+            let message = format!(
+                "is {}, as `http.listen` is: health and metrics need a listener of their own",
+                self.http.listen
+            );
+            found.push(Conflict::new(&["management.listen", "http.listen"], message));
+        }
+        found
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::in_directory(Path::new(DEFAULT_DATA_DIR))
+    }
+}
+
+/// A contradiction between settings.
+struct Conflict {
+    /// The settings that contradict each other; the first is the one it is reported for.
+    keys: &'static [&'static str],
+    /// What is wrong, to be read after the first key.
+    message: String,
+}
+
+impl Conflict {
+    fn new(keys: &'static [&'static str], message: String) -> Self {
+        Self { keys, message }
+    }
+}

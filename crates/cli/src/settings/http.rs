@@ -1,0 +1,83 @@
+//! `[http]`: the public listener and its limits.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use ipnet::{IpNet, Ipv4Net};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AddressRange, Conflict, Duration, WebOrigin};
+
+/// The public listener and its limits.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpSettings {
+    /// Address and port of the public listener; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The origin under which clients reach the service; also the `iss` of every token (RFC 7519 section 4.1.1) and
+    /// the base of every link in a message.
+    pub public_url: WebOrigin,
+    /// Addresses and networks of the proxies whose forwarded headers count. From anyone else those headers are
+    /// ignored.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// Which other origins' pages may call the service.
+    pub cors: CorsSettings,
+    /// How long one request may take, from its last header to the end of the answer.
+    #[schemars(range(min = 1, max = 60))]
+    pub request_timeout: Duration,
+    /// How long a client may take to send its headers.
+    #[schemars(range(min = 1, max = 60))]
+    pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    #[schemars(range(min = 1, max = 3_600))]
+    pub keep_alive: Duration,
+    /// The largest request body, in bytes.
+    #[schemars(range(min = 1_024, max = 1_048_576))]
+    pub body_limit: u32,
+    /// How long a stop waits for running requests.
+    #[schemars(range(min = 1, max = 25))]
+    pub shutdown_timeout: Duration,
+}
+
+/// Cross-origin requests (the Fetch standard's CORS protocol).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CorsSettings {
+    /// Origins whose pages may call the service, with credentials. Empty: none. There is no wildcard.
+    pub allowed_origins: Vec<WebOrigin>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: WebOrigin::http("localhost", 8080),
+            trusted_proxies: loopback(),
+            cors: CorsSettings::default(),
+            request_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(60),
+            body_limit: 64 * 1024,
+            shutdown_timeout: Duration::from_secs(25),
+        }
+    }
+}
+
+impl HttpSettings {
+    pub(super) fn conflicts(&self, found: &mut Vec<Conflict>) {
+        if self.shutdown_timeout < self.request_timeout {
+            found.push(Conflict::new(
+                &["http.shutdown_timeout", "http.request_timeout"],
+                format!(
+                    "is {}, shorter than `http.request_timeout` ({}): a stop would cut off requests that still have time",
+                    self.shutdown_timeout, self.request_timeout
+                ),
+            ));
+        }
+    }
+}
+
+fn loopback() -> Vec<AddressRange> {
+    let version_4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+    vec![IpNet::V4(version_4).into(), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST)).into()]
+}

@@ -1,0 +1,128 @@
+//! An account and its parts.
+
+use std::str::FromStr;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{actor::Role, clock::Timestamp, id::AccountId, identifiers::Identifier};
+
+/// What a person is called: up to 256 bytes, trimmed, no control characters (A1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name(String);
+
+impl Name {
+    /// The longest name in bytes.
+    pub const MAX_LENGTH: usize = 256;
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text is not a name.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InvalidName {
+    /// Nothing, or only white space.
+    #[error("an empty name")]
+    Empty,
+    /// Longer than 256 bytes.
+    #[error("longer than 256 bytes")]
+    TooLong,
+    /// Control characters.
+    #[error("control characters in a name")]
+    Control,
+}
+
+impl FromStr for Name {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let name: String = text.trim().nfc().collect();
+        if name.is_empty() {
+            Err(InvalidName::Empty)
+        } else if name.len() > Self::MAX_LENGTH {
+            Err(InvalidName::TooLong)
+        } else if name.chars().any(char::is_control) {
+            Err(InvalidName::Control)
+        } else {
+            Ok(Self(name))
+        }
+    }
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// It may.
+    Active,
+    /// An administrator has closed it.
+    Locked,
+}
+
+impl AccountState {
+    /// Its name in stores and lists.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Locked => "locked",
+        }
+    }
+
+    /// The state of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Active, Self::Locked].into_iter().find(|state| state.as_str() == name)
+    }
+
+    /// May its owner sign in, and do its sessions count?
+    #[must_use]
+    pub const fn may_sign_in(self) -> bool {
+        matches!(self, Self::Active)
+    }
+}
+
+/// What every decision about an account asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it may be used.
+    pub state: AccountState,
+    /// What it may do.
+    pub role: Role,
+    /// Sessions of an earlier epoch have ended (S10).
+    pub epoch: u64,
+}
+
+/// An account as it may be shown to its owner: nothing secret (A6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// What its owner is called.
+    pub name: Option<Name>,
+    /// Its role, state and epoch.
+    pub standing: Standing,
+    /// When it came to be.
+    pub created_at: Timestamp,
+    /// When its owner last signed in or refreshed a session.
+    pub last_seen_at: Option<Timestamp>,
+    /// Its verified addresses, oldest first.
+    pub identifiers: Vec<Identifier>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A1: 256 bytes, trimmed.
+    #[test]
+    fn a_name_is_trimmed_and_limited_in_bytes() {
+        assert_eq!("  Ada  ".parse::<Name>().unwrap().as_str(), "Ada");
+        assert!("é".repeat(128).parse::<Name>().is_ok());
+        assert_eq!("é".repeat(129).parse::<Name>(), Err(InvalidName::TooLong));
+        assert_eq!(" \t ".parse::<Name>(), Err(InvalidName::Empty));
+        assert_eq!("A\u{0}da".parse::<Name>(), Err(InvalidName::Control));
+    }
+}

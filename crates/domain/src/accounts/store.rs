@@ -1,0 +1,25 @@
+//! The port that keeps accounts.
+
+use async_trait::async_trait;
+
+use super::{Account, Name};
+use crate::{
+    effects::Effects,
+    id::AccountId,
+    page::{Page, PageRequest},
+    store_error::StoreError,
+};
+
+/// Keeps accounts. They are created by the sign-up's own port.
+#[async_trait]
+pub trait AccountStore: Send + Sync {
+    /// The account with its identifiers. Reads its own writes.
+    async fn find(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// All accounts with their identifiers, newest first.
+    async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError>;
+
+    /// Sets or clears the name. False, and nothing written, when there is no such account.
+    async fn set_name(&self, id: AccountId, name: Option<Name>, effects: Effects)
+    -> Result<bool, StoreError>;
+}

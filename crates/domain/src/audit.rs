@@ -1,0 +1,44 @@
+//! What happened: who, what, when, from where, and with which result (G2).
+//!
+//! A write carries its event in the same atomic write. Refusals on read paths are noted in
+//! [`refusals::Refusals`], summed per caller and reason and written now and then, so that a flood of bad
+//! tokens cannot fill the store. Exporting and filtering are not here yet.
+
+use std::sync::Arc;
+
+use crate::{
+    page::{Page, PageRequest},
+    store_error::StoreError,
+};
+
+mod model;
+mod refusals;
+mod store;
+
+pub use self::{
+    model::{Act, AuditEvent, Outcome, Subject},
+    refusals::Refusals,
+    store::AuditStore,
+};
+
+/// Reads the audit log.
+#[derive(Clone)]
+pub struct Audit {
+    store: Arc<dyn AuditStore>,
+}
+
+impl Audit {
+    /// Over this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn AuditStore>) -> Self {
+        Self { store }
+    }
+
+    /// The events, newest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
+        self.store.list(page).await
+    }
+}

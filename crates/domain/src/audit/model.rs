@@ -1,0 +1,213 @@
+//! An audit event and its parts.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use crate::{
+    actor::{Actor, Origin},
+    clock::Timestamp,
+    entropy::Entropy,
+    id::{AccountId, AuditEventId, CeremonyId, MessageId, RequestId, SessionId, SigningKeyId},
+};
+
+/// What was done or tried, as `<feature>.<verb>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Act(Cow<'static, str>);
+
+impl Act {
+    /// A sign-up began and a message went out.
+    pub const SIGN_UP_STARTED: Self = Self::named("sign_up.started");
+    /// A sign-up was verified: the account exists.
+    pub const SIGN_UP_COMPLETED: Self = Self::named("sign_up.completed");
+    /// The first factor of a sign-in.
+    pub const SIGN_IN_STARTED: Self = Self::named("sign_in.started");
+    /// The second factor of a sign-in: the session exists.
+    pub const SIGN_IN_COMPLETED: Self = Self::named("sign_in.completed");
+    /// A one-time code was sent again.
+    pub const CODE_SENT: Self = Self::named("one_time_code.sent");
+    /// A one-time code was judged.
+    pub const CODE_JUDGED: Self = Self::named("one_time_code.judged");
+    /// A session's tokens were rotated.
+    pub const SESSION_REFRESHED: Self = Self::named("session.refreshed");
+    /// A used refresh token was shown again: its session was ended (K8).
+    pub const SESSION_REUSE_DETECTED: Self = Self::named("session.reuse_detected");
+    /// A session token was checked.
+    pub const SESSION_VERIFIED: Self = Self::named("session.verified");
+    /// One session was ended.
+    pub const SESSION_REVOKED: Self = Self::named("session.revoked");
+    /// Every session of an account was ended, or every other one.
+    pub const SESSIONS_REVOKED: Self = Self::named("sessions.revoked");
+    /// An account's own fields were changed.
+    pub const ACCOUNT_UPDATED: Self = Self::named("account.updated");
+    /// A message was given up: expired, or refused for good (M2, M3).
+    pub const MESSAGE_DROPPED: Self = Self::named("message.dropped");
+    /// A signing key was made.
+    pub const SIGNING_KEY_CREATED: Self = Self::named("signing_key.created");
+
+    const fn named(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
+    }
+
+    /// The act of this name, as a store gives it back.
+    #[must_use]
+    pub const fn from_stored(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused.
+    Refused,
+}
+
+impl Outcome {
+    /// Its name in stores and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The outcome of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Done, Self::Refused].into_iter().find(|outcome| outcome.as_str() == name)
+    }
+}
+
+/// What it was done to, as `<kind>:<id>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject(String);
+
+impl Subject {
+    /// As a store gives it back.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+macro_rules! subjects {
+    ($($id:ty => $kind:literal;)+) => {$(
+        impl From<$id> for Subject {
+            fn from(id: $id) -> Self {
+                Self(format!(concat!($kind, ":{}"), id))
+            }
+        }
+    )+};
+}
+
+subjects! {
+    AccountId => "account";
+    CeremonyId => "ceremony";
+    SessionId => "session";
+    MessageId => "message";
+    SigningKeyId => "signing_key";
+}
+
+/// One row of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Its id; ids sort by time.
+    pub id: AuditEventId,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub act: Act,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was refused or ended so: a short slug.
+    pub reason: Option<Cow<'static, str>>,
+    /// To what.
+    pub subject: Option<Subject>,
+    /// In which request; none for the service's own acts.
+    pub request_id: Option<RequestId>,
+    /// From where.
+    pub ip: Option<IpAddr>,
+    /// How many such events this row stands for.
+    pub count: u32,
+}
+
+impl AuditEvent {
+    /// An event that was done, in a request.
+    #[must_use]
+    pub fn done(act: Act, actor: Actor, origin: &Origin, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self {
+            id: AuditEventId::new(now, entropy),
+            at: now,
+            actor,
+            act,
+            outcome: Outcome::Done,
+            reason: None,
+            subject: None,
+            request_id: Some(origin.request_id),
+            ip: origin.ip,
+            count: 1,
+        }
+    }
+
+    /// An event of the service itself, outside any request.
+    #[must_use]
+    pub fn by_system(act: Act, now: Timestamp, entropy: &dyn Entropy) -> Self {
+        Self {
+            id: AuditEventId::new(now, entropy),
+            at: now,
+            actor: Actor::System,
+            act,
+            outcome: Outcome::Done,
+            reason: None,
+            subject: None,
+            request_id: None,
+            ip: None,
+            count: 1,
+        }
+    }
+
+    /// The same event, refused for this reason.
+    #[must_use]
+    pub fn refused(mut self, reason: &'static str) -> Self {
+        self.outcome = Outcome::Refused;
+        self.reason = Some(Cow::Borrowed(reason));
+        self
+    }
+
+    /// The same event, with a reason though it was done.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(Cow::Borrowed(reason));
+        self
+    }
+
+    /// The same event, done to this.
+    #[must_use]
+    pub fn on(mut self, subject: impl Into<Subject>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// The same event, by this actor.
+    #[must_use]
+    pub fn by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+}

@@ -1,0 +1,34 @@
+//! What is true in Symbolon: accounts, codes, sessions, keys. Pure: no HTTP, no SQL, no clock, no random source.
+//!
+//! A feature is a module: its doc is the feature in a few lines, `model` its values, `store` its port, and every
+//! other file one use case. In reading order:
+
+// The vocabulary that the features share.
+pub mod actor;
+pub mod clock;
+pub mod effects;
+pub mod entropy;
+pub mod id;
+pub mod page;
+pub mod pii;
+pub mod sealing;
+pub mod secret;
+pub mod store_error;
+
+// People.
+pub mod accounts;
+pub mod identifiers;
+pub mod passwords;
+
+// How they prove themselves.
+pub mod one_time_codes;
+pub mod sign_in;
+pub mod sign_up;
+
+// What they then hold.
+pub mod sessions;
+pub mod signing_keys;
+
+// What must be told, and what happened.
+pub mod audit;
+pub mod outbox;

@@ -1,0 +1,126 @@
+//! A worker's turn: lease what is due, render, send, report (M1, M2, M3).
+
+use std::{borrow::Cow, time::Duration};
+
+use super::{
+    CarrierError, Email, FinishMessage, Lease, LeaseMessages, LeasedMessage, MessageContent, MessageState,
+    NewMessage, Outbox, PostponeMessage,
+};
+use crate::{
+    audit::{Act, AuditEvent},
+    clock::Timestamp,
+    effects::Effects,
+    entropy::random_bytes,
+    sealing::SealedFor,
+    store_error::StoreError,
+};
+
+/// What became of the messages of one turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Accepted by the carrier.
+    pub delivered: usize,
+    /// To be tried again.
+    pub postponed: usize,
+    /// Given up.
+    pub dropped: usize,
+}
+
+impl Delivered {
+    /// How many messages the turn took.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.delivered + self.postponed + self.dropped
+    }
+}
+
+enum End {
+    Delivered,
+    Postponed(Cow<'static, str>),
+    Dropped(Cow<'static, str>),
+}
+
+impl Outbox {
+    /// Delivers what is due at present, one batch of it.
+    ///
+    /// # Errors
+    /// The store failed; what was leased comes back by itself when its lease ends.
+    pub async fn deliver_due(&self) -> Result<Delivered, StoreError> {
+        let now = self.ports.clock.now();
+        let lease: Lease = random_bytes(&*self.ports.entropy);
+        let command =
+            LeaseMessages { lease, now, until: now + self.settings.lease, limit: self.settings.batch };
+        let mut turn = Delivered::default();
+        for leased in self.ports.store.lease(command).await? {
+            let end = self.attempt(&leased.message).await;
+            let counted = match end {
+                End::Delivered => &mut turn.delivered,
+                End::Postponed(_) => &mut turn.postponed,
+                End::Dropped(_) => &mut turn.dropped,
+            };
+            *counted += 1;
+            self.report(&leased, lease, end).await?;
+        }
+        Ok(turn)
+    }
+
+    async fn attempt(&self, message: &NewMessage) -> End {
+        if message.expires_at <= self.ports.clock.now() {
+            return End::Dropped("expired".into());
+        }
+        let place = SealedFor { kind: "message", id: message.id.as_bytes() };
+        let Ok(plain) = self.ports.sealer.open(place, &message.content) else {
+            // The master key that opens it may come back with the next configuration.
+            return End::Postponed("sealed_under_unknown_key".into());
+        };
+        let Ok(content) = serde_json::from_slice::<MessageContent>(&plain) else {
+            return End::Dropped("unreadable".into());
+        };
+        let text = match self.ports.templates.render(message.kind, &content.variables) {
+            Ok(text) => text,
+            Err(error) => {
+                tracing::error!(message = %message.id, %error, "a message cannot be rendered");
+                return End::Postponed("template".into());
+            }
+        };
+        let email = Email { id: message.id, created_at: message.created_at, to: content.to, content: text };
+        match self.ports.email.send(&email).await {
+            Ok(()) => End::Delivered,
+            Err(CarrierError::Transient(reason)) => End::Postponed(reason),
+            Err(CarrierError::Permanent(reason)) => End::Dropped(reason),
+        }
+    }
+
+    async fn report(&self, leased: &LeasedMessage, lease: Lease, end: End) -> Result<(), StoreError> {
+        let now = self.ports.clock.now();
+        let id = leased.message.id;
+        let finish = |state, reason| FinishMessage { id, lease, state, reason, now };
+        match end {
+            End::Delivered => {
+                tracing::debug!(message = %id, kind = leased.message.kind.as_str(), "a message was delivered");
+                let command = finish(MessageState::Delivered, None);
+                self.ports.store.finish(command, Effects::default()).await?;
+            }
+            End::Dropped(reason) => {
+                tracing::warn!(message = %id, kind = leased.message.kind.as_str(), %reason, "a message was dropped");
+                let mut event = AuditEvent::by_system(Act::MESSAGE_DROPPED, now, &*self.ports.entropy).on(id);
+                event.reason = Some(reason.clone());
+                let command = finish(MessageState::Dropped, Some(reason));
+                self.ports.store.finish(command, Effects::event(event)).await?;
+            }
+            End::Postponed(reason) => {
+                tracing::warn!(message = %id, kind = leased.message.kind.as_str(), %reason, "a message will be tried again");
+                let next_attempt_at = self.next_attempt(now, leased.attempts);
+                self.ports.store.postpone(PostponeMessage { id, lease, next_attempt_at, reason }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// min(30, 2·n) seconds and up to a second of jitter after the n-th attempt (M2).
+    fn next_attempt(&self, now: Timestamp, attempts: u32) -> Timestamp {
+        let jitter = u64::from(u16::from_be_bytes(random_bytes(&*self.ports.entropy))) * 1_000 / 65_536;
+        let delay = u64::from(attempts).saturating_mul(2).min(30);
+        now + Duration::from_secs(delay) + Duration::from_millis(jitter)
+    }
+}

@@ -1,0 +1,70 @@
+//! `cargo xtask ci`: every check in turn, the cheap ones first; the first failure ends the run.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "how long a stage takes on this machine is no business of the Clock port"
+)]
+
+use std::time::Instant;
+
+use crate::checkout::Checkout;
+use crate::process::{self, Failure, Outcome};
+use crate::tools::Tools;
+use crate::{schema, test, tidy};
+
+type Stage = fn(&Checkout) -> Outcome;
+
+/// All that needs no test to run.
+pub(crate) fn run_checks(checkout: &Checkout) -> Outcome {
+    let stages: [(&str, Stage); 5] = [
+        ("format", check_format),
+        ("tidy", tidy::run),
+        ("dependencies", check_dependencies),
+        ("clippy", check_clippy),
+        ("schema", schema::check),
+    ];
+    for (name, stage) in stages {
+        run_stage(checkout, name, stage)?;
+    }
+    Ok(())
+}
+
+/// All tests, whose own summary ends the run.
+pub(crate) fn run_tests(checkout: &Checkout) -> Outcome {
+    println!("== test");
+    test::run(checkout, &[])
+}
+
+fn run_stage(checkout: &Checkout, name: &str, stage: Stage) -> Outcome {
+    println!("== {name}");
+    let start = Instant::now();
+    let outcome = stage(checkout);
+    let seconds = start.elapsed().as_secs_f64();
+    match outcome {
+        Ok(()) => {
+            println!("== {name}: passed in {seconds:.1} s");
+            Ok(())
+        }
+        Err(Failure::Message(message)) => {
+            Err(Failure::message(format!("stage {name} failed after {seconds:.1} s: {message}")))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn check_format(checkout: &Checkout) -> Outcome {
+    process::run(&mut checkout.cargo(&["fmt", "--all", "--check"])).map_err(|failure| match failure {
+        Failure::Message(message) => Failure::message(format!("{message}: run `cargo fmt --all`")),
+        other => other,
+    })
+}
+
+fn check_clippy(checkout: &Checkout) -> Outcome {
+    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    process::run(&mut checkout.cargo(&arguments))
+}
+
+fn check_dependencies(checkout: &Checkout) -> Outcome {
+    let mut deny = Tools::of(checkout).deny()?;
+    process::run(deny.args(["check", "licenses", "bans", "sources"]))
+}

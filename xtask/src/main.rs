@@ -1,0 +1,69 @@
+//! The project's own chores, as `cargo xtask <command>`; one module each. Nothing here is shipped.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks on its standard streams"
+)]
+
+mod checkout;
+mod ci;
+mod process;
+mod schema;
+mod test;
+mod tidy;
+mod tools;
+
+use std::env;
+use std::process::ExitCode;
+
+use checkout::Checkout;
+use process::{Failure, Outcome};
+
+const USAGE: &str = "\
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  test [FILTER...]   set up, build and run every test, or those whose name contains a FILTER
+  ci [--skip-test]   every check, the cheap ones first, then the tests
+  tidy               the project's rules that clippy cannot say
+  schema [--check]   write config/schema.json, or compare it with what the binary prints
+  help               this text";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Reported) => ExitCode::FAILURE,
+        Err(Failure::Message(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Usage) => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Outcome {
+    match arguments {
+        ["test", filters @ ..] if filters.iter().all(|filter| !filter.starts_with('-')) => {
+            test::run(&Checkout::find()?, filters)
+        }
+        ["ci"] => {
+            let checkout = Checkout::find()?;
+            ci::run_checks(&checkout)?;
+            ci::run_tests(&checkout)
+        }
+        ["ci", "--skip-test"] => ci::run_checks(&Checkout::find()?),
+        ["tidy"] => tidy::run(&Checkout::find()?),
+        ["schema"] => schema::write(&Checkout::find()?),
+        ["schema", "--check"] => schema::check(&Checkout::find()?),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(Failure::Usage),
+    }
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask test`: sets everything up, builds, runs every test and says how many ran on each backend.
+
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, io};
+
+use crate::checkout::Checkout;
+use crate::process::{self, Failure, Finished, Outcome};
+use crate::tools::Tools;
+use report::Report;
+
+/// Every store that must have run its tests. A backend that was not there is a failure, never a silent pass.
+const BACKENDS: &[&str] = &["sqlite"];
+
+/// Runs the tests whose names contain one of `filters`, or all of them when there is none.
+pub(crate) fn run(checkout: &Checkout, filters: &[&str]) -> Outcome {
+    let tools = Tools::of(checkout);
+    tools.install_system_packages()?;
+    let mut nextest = tools.nextest()?;
+    nextest.env("SYMBOLON_TEST_PYTHON", tools.python()?);
+    nextest.env("SYMBOLON_TEST_NODE_MODULES", tools.node_modules()?);
+    // Always the whole workspace: a package on its own has other features, and all would be compiled again.
+    process::run(&mut checkout.cargo(&["build", "--workspace", "--all-targets"]))?;
+
+    let mut report = run_documentation_tests(checkout, filters)?;
+    report.add(run_nextest(checkout, nextest, filters)?);
+    if filters.is_empty() {
+        report.require_backends(BACKENDS);
+    }
+    conclude(&report)
+}
+
+/// Documentation tests are few, so they are heard of only when one fails.
+fn run_documentation_tests(checkout: &Checkout, filters: &[&str]) -> Result<Report, Failure> {
+    let mut command = checkout.cargo(&["test", "--doc", "--workspace", "--quiet", "--no-fail-fast", "--"]);
+    let Finished { status, stdout } = process::finish(command.args(filters))?;
+    let mut report = Report::of_documentation_tests(&stdout);
+    if !status.success() {
+        print!("{stdout}");
+        report.add_problem(format!("the documentation tests failed ({status})"));
+    }
+    Ok(report)
+}
+
+fn run_nextest(checkout: &Checkout, mut nextest: Command, filters: &[&str]) -> Result<Report, Failure> {
+    let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
+    let junit: PathBuf = checkout.root().join("target/nextest").join(profile).join("junit.xml");
+    remove_if_there(&junit)?;
+    nextest.args(["run", "--workspace", "--profile", profile]);
+    let status = process::status(nextest.args(filters))?;
+    // Without a report nothing was run, because nothing compiled or no name matched; nextest has said which.
+    let mut report = Report::of_junit(&fs::read_to_string(&junit).unwrap_or_default());
+    if !status.success() {
+        report.add_problem(format!("cargo nextest failed ({status})"));
+    }
+    Ok(report)
+}
+
+fn remove_if_there(path: &Path) -> Outcome {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::message(format!("{} could not be removed: {error}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints the summary, whose last line is `N passed, N failed`.
+fn conclude(report: &Report) -> Outcome {
+    for problem in report.problems() {
+        eprintln!("error: {problem}");
+    }
+    for backend in BACKENDS {
+        println!("tests on {backend}: {}", report.tests_of_backend(backend));
+    }
+    println!("{} passed, {} failed", report.passed(), report.failed());
+    if report.is_good() { Ok(()) } else { Err(Failure::Reported) }
+}

@@ -1,0 +1,154 @@
+//! What ran and how it ended, read from nextest's JUnit report and from what the documentation tests print. It counts
+//! tests that really ran, not tests that are there to be run.
+
+/// The sum of one or more test runs.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    passed: usize,
+    failed: usize,
+    names: Vec<String>,
+    problems: Vec<String>,
+}
+
+impl Report {
+    /// Reads a JUnit report as nextest writes it: a `testcase` element for each test, with a `failure` or `error` in it
+    /// when the test failed. Text in it is escaped, so a `<` always opens an element.
+    pub(super) fn of_junit(xml: &str) -> Self {
+        let mut report = Self::default();
+        for case in xml.split("<testcase ").skip(1) {
+            let case = case.split("</testcase>").next().unwrap_or(case);
+            if case.contains("<failure") || case.contains("<error") {
+                report.failed += 1;
+            } else {
+                report.passed += 1;
+            }
+            report.names.extend(attribute(case, "name").map(str::to_owned));
+        }
+        report
+    }
+
+    /// Reads the lines `test result: ok. 3 passed; 0 failed; …` that each crate's documentation tests end with.
+    pub(super) fn of_documentation_tests(printed: &str) -> Self {
+        let mut report = Self::default();
+        for line in printed.lines().filter(|line| line.starts_with("test result:")) {
+            report.passed += count_before(line, " passed");
+            report.failed += count_before(line, " failed");
+        }
+        report
+    }
+
+    /// Takes another run into this one.
+    pub(super) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.names.extend(other.names);
+        self.problems.extend(other.problems);
+    }
+
+    /// Notes something besides a failed test that makes the run a failure.
+    pub(super) fn add_problem(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+
+    /// Notes each of `backends` for which no test ran.
+    pub(super) fn require_backends(&mut self, backends: &[&str]) {
+        for backend in backends {
+            if self.tests_of_backend(backend) == 0 {
+                self.add_problem(format!(
+                    "no test ran on {backend}: is `backends::{backend}` in tests/main.rs?"
+                ));
+            }
+        }
+    }
+
+    /// How many tests ran below `backends::<backend>`.
+    pub(super) fn tests_of_backend(&self, backend: &str) -> usize {
+        let is_of_backend = |name: &&String| {
+            let parts: Vec<&str> = name.split("::").collect();
+            parts.windows(2).any(|pair| pair == ["backends", backend])
+        };
+        self.names.iter().filter(is_of_backend).count()
+    }
+
+    /// How many tests passed.
+    pub(super) fn passed(&self) -> usize {
+        self.passed
+    }
+
+    /// How many tests failed.
+    pub(super) fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// What else went wrong, in the order it was noted.
+    pub(super) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Whether nothing failed.
+    pub(super) fn is_good(&self) -> bool {
+        self.failed == 0 && self.problems.is_empty()
+    }
+}
+
+fn attribute<'text>(element: &'text str, name: &str) -> Option<&'text str> {
+    let (_, rest) = element.split_once(&format!("{name}=\""))?;
+    rest.split_once('"').map(|(value, _)| value)
+}
+
+fn count_before(line: &str, word: &str) -> usize {
+    let before = line.split_once(word).map_or("", |(before, _)| before);
+    before.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Report;
+
+    const JUNIT: &str = r#"<testsuites name="nextest-run" tests="3" failures="1" errors="0">
+        <testsuite name="symbolon-tests::symbolon" tests="3" disabled="0" errors="0" failures="1">
+            <testcase name="backends::sqlite::sessions::claims_once" classname="symbolon-tests::symbolon" time="0.1">
+            </testcase>
+            <testcase name="backends::sqlite::outbox::is_leased" classname="symbolon-tests::symbolon" time="0.1">
+                <failure message="panicked" type="test failure">left &lt; right</failure>
+            </testcase>
+            <testcase name="http::sqlite_is_no_backend_here" classname="symbolon-tests::symbolon" time="0.1"/>
+        </testsuite>
+    </testsuites>"#;
+
+    #[test]
+    fn junit_tells_passed_from_failed() {
+        let report = Report::of_junit(JUNIT);
+        assert_eq!((report.passed(), report.failed()), (2, 1));
+        assert!(!report.is_good());
+    }
+
+    #[test]
+    fn a_backend_counts_what_runs_below_its_own_module() {
+        assert_eq!(Report::of_junit(JUNIT).tests_of_backend("sqlite"), 2);
+        assert_eq!(Report::of_junit(JUNIT).tests_of_backend("postgres"), 0);
+    }
+
+    #[test]
+    fn a_backend_that_ran_nothing_is_a_problem() {
+        let mut report = Report::of_documentation_tests("test result: ok. 1 passed; 0 failed; 0 ignored");
+        assert!(report.is_good());
+        report.require_backends(&["sqlite"]);
+        assert!(!report.is_good());
+    }
+
+    #[test]
+    fn documentation_tests_of_all_crates_are_added_up() {
+        let printed = "test result: ok. 3 passed; 0 failed; 0 ignored\n\
+                       test result: FAILED. 10 passed; 2 failed; 0 ignored";
+        let report = Report::of_documentation_tests(printed);
+        assert_eq!((report.passed(), report.failed()), (13, 2));
+    }
+
+    #[test]
+    fn runs_are_added_up() {
+        let mut report = Report::of_documentation_tests("test result: ok. 1 passed; 0 failed;");
+        report.add(Report::of_junit(JUNIT));
+        assert_eq!((report.passed(), report.failed()), (3, 1));
+    }
+}
