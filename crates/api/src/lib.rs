@@ -1,1 +1,88 @@
-//! Placeholder.
+//! How people reach Symbolon over HTTP: requests in, one use case each, answers out.
+//!
+//! A feature is a file of the domain's own name: its routes, the shapes of its requests and answers, its handlers,
+//! and what each of its errors is called. Around them stands what all requests share: [`router`] puts it together.
+//! No business rule lives here, and no store, signature or mail carrier is named.
+
+use std::sync::Arc;
+
+use symbolon_domain::{
+    accounts::Accounts, clock::Clock, entropy::Entropy, outbox::Outbox, pii::PiiHasher, sessions::Sessions,
+    sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
+};
+
+// What every request meets, from the wire inwards.
+mod boundary;
+mod caller;
+mod cors;
+mod fields;
+mod headers;
+mod limits;
+mod metrics;
+mod problem;
+mod serve;
+mod settings;
+mod trace;
+
+// The features.
+mod accounts;
+mod ceremony;
+mod sessions;
+mod sign_in;
+mod sign_up;
+mod signing_keys;
+
+// What describes and watches the service.
+mod docs;
+pub mod management;
+mod openapi;
+mod router;
+pub mod test_mode;
+
+pub use self::{
+    metrics::{Gauge, Metrics},
+    openapi::openapi,
+    router::router,
+    serve::{Peer, Stopped, serve},
+    settings::{HttpSettings, RateLimits, ServeSettings},
+};
+
+/// The use cases that the endpoints call, and the ports that the endpoints themselves need.
+#[derive(Clone)]
+pub struct UseCases {
+    /// Views and updates accounts.
+    pub accounts: Accounts,
+    /// The ceremony of signing up.
+    pub sign_up: SignUp,
+    /// The ceremony of signing in.
+    pub sign_in: SignIn,
+    /// Verifies, refreshes, ends and lists sessions.
+    pub sessions: Sessions,
+    /// Messages: for readiness and test mode.
+    pub outbox: Outbox,
+    /// The public keys.
+    pub keys: Arc<dyn TokenKeys>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Hashes addresses for the log.
+    pub pii: PiiHasher,
+}
+
+/// What every handler can reach.
+pub struct Api {
+    use_cases: UseCases,
+    settings: HttpSettings,
+    metrics: Metrics,
+    limits: limits::Limits,
+}
+
+impl Api {
+    /// The HTTP face of these use cases.
+    #[must_use]
+    pub fn new(use_cases: UseCases, settings: HttpSettings, metrics: Metrics) -> Arc<Self> {
+        let limits = limits::Limits::new(settings.rate_limits.as_ref(), &use_cases.clock);
+        Arc::new(Self { use_cases, settings, metrics, limits })
+    }
+}

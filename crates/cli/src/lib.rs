@@ -1,21 +1,34 @@
 //! `symbolon` as a library: the settings, the command line, and (in `wiring`) the one place where use cases, stores
-//! and
-//! front ends meet. The binary beside it only calls [`run`]; the tests use the rest.
+//! and front ends meet. The binary beside it only calls [`run`]; the tests use the rest.
 
+pub mod accounts;
 pub mod arguments;
+pub mod audit;
 pub mod completions;
 pub mod config;
+pub mod doctor;
+pub mod logging;
+pub mod migrate;
+pub mod outbox;
 pub mod output;
+pub mod page;
+pub mod serve;
 pub mod settings;
+pub mod test_mode;
+pub mod token;
+pub mod wiring;
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, TokenCommand};
 use crate::output::Output;
+use crate::serve::ServeError;
 use crate::settings::{LoadOptions, Problem, Settings};
+use crate::wiring::{Service, Surroundings, WiringError};
 
 /// What a command ends with when it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +37,32 @@ pub enum CommandError {
     #[error("the configuration is wrong")]
     Settings(Vec<Problem>),
     /// Nobody takes what is written. A reader that has gone away, as `head` does, is no failure.
-    #[error("the output could not be written: {0}")]
+    #[error("the output could not be written")]
     Output(#[from] io::Error),
-    /// The command is not there yet.
-    #[error("this command is not wired yet")]
-    NotWired,
+    /// What was to be read cannot be.
+    #[error("the input could not be read")]
+    Input(#[source] io::Error),
+    /// An argument, or what was read, is not what it should be.
+    #[error("{0}")]
+    Argument(&'static str),
+    /// There is no such thing in the store.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// A token does not count.
+    #[error("the token does not count: {0}")]
+    Token(String),
+    /// The doctor found something.
+    #[error("{0} of the checks found something wrong")]
+    Doctor(usize),
+    /// The service could not be put together.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// The service could not be run.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] symbolon_domain::store_error::StoreError),
 }
 
 /// What a command ends with.
@@ -63,29 +97,67 @@ pub fn run() -> ExitCode {
 /// Runs one command.
 ///
 /// # Errors
-///
 /// What the command could not do.
 pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
     match command {
         Command::Config(command) => config::run(*command, options, output),
         Command::Completions { shell } => completions::run(*shell, output),
-        // NOT WIRED YET: each gets its own file and its own line here.
-        Command::Serve(_)
-        | Command::Migrate(_)
-        | Command::Account(_)
-        | Command::Token(_)
-        | Command::Outbox(_)
-        | Command::Audit(_)
-        | Command::Doctor => {
-            Settings::load(options).map_err(CommandError::Settings)?;
-            Err(CommandError::NotWired)
+        Command::Token(TokenCommand::Inspect(arguments)) => token::inspect(arguments, output),
+        Command::Doctor => {
+            let loaded = Settings::load(options).map(|loaded| loaded.settings);
+            block_on(doctor::run(loaded, output))
+        }
+        Command::Serve(arguments) => block_on(serve::run(load(options)?, arguments.test_mode)),
+        Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
+        Command::Account(_) | Command::Token(_) | Command::Outbox(_) | Command::Audit(_) => {
+            let settings = load(options)?;
+            block_on(async {
+                let service = wiring::open_existing(&settings, Surroundings::real()).await?;
+                let done = look(command, &service, output).await;
+                service.close().await;
+                done
+            })
         }
     }
 }
 
+/// Runs a command that looks into the store.
+async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    match command {
+        Command::Account(command) => accounts::run(command, service, output).await,
+        Command::Token(TokenCommand::Verify(arguments)) => token::verify(arguments, service, output).await,
+        Command::Outbox(command) => outbox::run(command, service, output).await,
+        Command::Audit(command) => audit::run(command, service, output).await,
+        _ => Ok(()),
+    }
+}
+
+fn load(options: &LoadOptions) -> Result<Settings, CommandError> {
+    Settings::load(options).map(|loaded| loaded.settings).map_err(CommandError::Settings)
+}
+
+fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    runtime.block_on(command)
+}
+
+/// An error with everything that caused it, on one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
 /// Writes why a command failed, every problem on a line of its own.
 fn report(error: &CommandError, notices: &mut dyn Write) -> io::Result<()> {
-    writeln!(notices, "error: {error}")?;
+    writeln!(notices, "error: {}", chain(error))?;
     if let CommandError::Settings(problems) = error {
         for problem in problems {
             writeln!(notices, "  {problem}")?;

@@ -115,6 +115,12 @@ impl<'a> Output<'a> {
     }
 }
 
+/// What is there, or a dash, as a table's cell.
+#[must_use]
+pub fn or_dash(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
 /// A JSON value as a table's cell: texts without quotes, nothing for what is not there.
 #[must_use]
 pub fn cell(value: &Json) -> String {

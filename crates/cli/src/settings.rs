@@ -9,7 +9,6 @@
 
 mod address_range;
 mod audit;
-mod cache;
 mod catalogue;
 mod duration;
 mod http;
@@ -41,7 +40,6 @@ use serde::{Deserialize, Serialize};
 
 pub use address_range::{AddressRange, InvalidAddressRange};
 pub use audit::AuditSettings;
-pub use cache::CacheSettings;
 pub use catalogue::{Catalogue, Key};
 pub use duration::{Duration, InvalidDuration};
 pub use http::{CorsSettings, HttpSettings};
@@ -56,7 +54,7 @@ pub use passwords::PasswordsSettings;
 pub use rate_limits::RateLimitsSettings;
 pub use secret::{REDACTED, Secret};
 pub use secrets::{MasterKeySource, SecretsSettings};
-pub use sessions::{SessionBinding, SessionClaim, SessionsSettings};
+pub use sessions::{SessionBinding, SessionsSettings};
 pub use sign_in::SignInSettings;
 pub use sign_up::SignUpSettings;
 pub use signing_keys::{SigningAlgorithm, SigningKeysSettings};
@@ -100,8 +98,6 @@ pub struct Settings {
     pub signing_keys: SigningKeysSettings,
     /// How often one source address may call, in requests a minute.
     pub rate_limits: RateLimitsSettings,
-    /// How old a cached answer may be.
-    pub cache: CacheSettings,
     /// The record of what happened.
     pub audit: AuditSettings,
     /// What is logged.
@@ -129,7 +125,6 @@ impl Settings {
             sessions: SessionsSettings::default(),
             signing_keys: SigningKeysSettings::default(),
             rate_limits: RateLimitsSettings::default(),
-            cache: CacheSettings::default(),
             audit: AuditSettings::default(),
             log: LogSettings::default(),
         }

@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     entropy::Entropy,
     id::AccountId,
+    identifiers::EmailAddress,
     page::{Page, PageRequest},
     store_error::StoreError,
 };
@@ -43,6 +44,14 @@ impl Accounts {
     /// The store failed.
     pub async fn find(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         self.store.find(id).await
+    }
+
+    /// The account with this verified address: for operators.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn find_by_address(&self, address: &EmailAddress) -> Result<Option<Account>, StoreError> {
+        self.store.find_by_address(address).await
     }
 
     /// All accounts, newest first: for operators.

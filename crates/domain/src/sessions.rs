@@ -19,6 +19,7 @@ use crate::{
     store_error::StoreError,
 };
 
+mod explain;
 mod model;
 mod refresh;
 mod revoke;
@@ -28,6 +29,7 @@ mod token;
 mod verify;
 
 pub use self::{
+    explain::Explanation,
     model::{
         AuthenticationMethod, NewRefreshToken, NewSession, RefreshClient, RefreshOutcome, RefreshRefusal,
         RefreshSession, Session, SessionState, SignedIn,

@@ -21,9 +21,6 @@ pub struct PasswordsSettings {
     /// The fewest characters of a password, counted as code points after NFC.
     #[schemars(range(min = 8, max = 64))]
     pub minimum_length: u32,
-    /// The most characters of a password, counted alike.
-    #[schemars(range(min = 64, max = 1_024))]
-    pub maximum_length: u32,
     /// A file of refused passwords, one a line, beside the embedded list. Not set: the embedded list alone.
     #[schemars(length(min = 1))]
     pub blocklist: Option<PathBuf>,
@@ -42,7 +39,6 @@ impl Default for PasswordsSettings {
             iterations: 2,
             parallelism: 1,
             minimum_length: 8,
-            maximum_length: 256,
             blocklist: None,
             hash_threads: 0,
             hash_queue: 64,

@@ -18,9 +18,6 @@ pub struct RateLimitsSettings {
     /// Codes entered or asked for a minute.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub codes: NonZeroU32,
-    /// Recoveries a minute.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub recovery: NonZeroU32,
     /// Verifications of tokens a minute.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub verify: NonZeroU32,
@@ -42,7 +39,6 @@ impl Default for RateLimitsSettings {
             sign_up: per_minute(30),
             sign_in: per_minute(30),
             codes: per_minute(30),
-            recovery: per_minute(30),
             verify: per_minute(600),
             other: per_minute(300),
         }

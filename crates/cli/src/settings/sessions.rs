@@ -24,8 +24,6 @@ pub struct SessionsSettings {
     pub grace: Duration,
     /// Whether a token counts only together with its client's binding secret (S7).
     pub binding: SessionBinding,
-    /// What about the account is added to access tokens.
-    pub claims: Vec<SessionClaim>,
 }
 
 /// Whether a token counts only together with its client's binding secret.
@@ -38,14 +36,6 @@ pub enum SessionBinding {
     Off,
 }
 
-/// Something about the account that a token may say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionClaim {
-    /// The verified e-mail address: `email`, `email_verified`.
-    Email,
-}
-
 impl Default for SessionsSettings {
     fn default() -> Self {
         Self {
@@ -54,7 +44,6 @@ impl Default for SessionsSettings {
             absolute: Duration::from_secs(90 * 86_400),
             grace: Duration::from_secs(10),
             binding: SessionBinding::Required,
-            claims: Vec::new(),
         }
     }
 }

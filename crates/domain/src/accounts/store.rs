@@ -6,6 +6,7 @@ use super::{Account, Name};
 use crate::{
     effects::Effects,
     id::AccountId,
+    identifiers::EmailAddress,
     page::{Page, PageRequest},
     store_error::StoreError,
 };
@@ -15,6 +16,9 @@ use crate::{
 pub trait AccountStore: Send + Sync {
     /// The account with its identifiers. Reads its own writes.
     async fn find(&self, id: AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// The account with this verified address. Reads its own writes.
+    async fn find_by_address(&self, address: &EmailAddress) -> Result<Option<Account>, StoreError>;
 
     /// All accounts with their identifiers, newest first.
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError>;

@@ -101,6 +101,14 @@ impl PasswordPolicy {
         Ok(())
     }
 
+    /// The first reason against a password that can be told without hashing; [`Self::accept`] finds the others too.
+    ///
+    /// # Errors
+    /// Too short, common, or about its owner.
+    pub fn judge(&self, password: &Password, personal: &[&str]) -> Result<(), PasswordProblem> {
+        self.accept_quickly(password, &hints(personal))
+    }
+
     fn accept_quickly(&self, password: &Password, hints: &[String]) -> Result<(), PasswordProblem> {
         if password.length() < self.minimum_length {
             return Err(PasswordProblem::TooShort);
@@ -135,4 +143,102 @@ fn hints(personal: &[&str]) -> Vec<String> {
     hints.sort_by_key(|hint| std::cmp::Reverse(hint.len()));
     hints.dedup();
     hints
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::passwords::{PasswordHash, PasswordVerdict};
+
+    /// Finds every password as strong as it is told to; the real estimate is the adapter's.
+    struct Strength(u8);
+
+    #[async_trait]
+    impl PasswordHasher for Strength {
+        async fn hash(&self, _: &Password) -> Result<PasswordHash, HashError> {
+            Err(HashError::Busy)
+        }
+
+        async fn verify(&self, _: &Password, _: &PasswordHash) -> Result<PasswordVerdict, HashError> {
+            Err(HashError::Busy)
+        }
+
+        async fn verify_nothing(&self, _: &Password) -> Result<(), HashError> {
+            Err(HashError::Busy)
+        }
+
+        async fn strength(&self, _: &Password, _: &[String]) -> Result<u8, HashError> {
+            Ok(self.0)
+        }
+    }
+
+    fn judged(purpose: PasswordUse, strength: u8, text: &str) -> Result<(), PasswordProblem> {
+        let password = Password::new(&SecretString::from(text))?;
+        let own_list = ["Our Company 2026".to_owned()];
+        let policy = PasswordPolicy::new(purpose, 1, own_list, Arc::new(Strength(strength)));
+        let personal = ["ada.lovelace@example.org", "Ada Lovelace"];
+        let judging = std::pin::pin!(policy.accept(&password, &personal));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match judging.poll(&mut context) {
+            std::task::Poll::Ready(Ok(())) => Ok(()),
+            std::task::Poll::Ready(Err(AcceptError::Problem(problem))) => Err(problem),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn with_second_factor(text: &str) -> Result<(), PasswordProblem> {
+        judged(PasswordUse::WithSecondFactor, 4, text)
+    }
+
+    /// C1: 15 characters alone, 8 beside a second factor, whatever a smaller minimum is configured.
+    #[test]
+    fn the_shortest_password_depends_on_what_it_protects() {
+        assert_eq!(with_second_factor("zqxjvkw"), Err(PasswordProblem::TooShort));
+        assert_eq!(with_second_factor("zqxjvkwb"), Ok(()));
+        assert_eq!(judged(PasswordUse::SoleFactor, 4, "zqxjvkwbmnhgyt"), Err(PasswordProblem::TooShort));
+        assert_eq!(judged(PasswordUse::SoleFactor, 4, "zqxjvkwbmnhgytr"), Ok(()));
+    }
+
+    /// C2: up to 256 characters of any script, spaces among them, counted after NFC.
+    #[test]
+    fn long_passwords_and_any_script_are_accepted() {
+        assert_eq!(with_second_factor(&"zqxjvkwb ".repeat(7)), Ok(()));
+        assert_eq!(with_second_factor(&"密".repeat(256)), Ok(()));
+        assert_eq!(with_second_factor(&"密".repeat(257)), Err(PasswordProblem::TooLong));
+        let decomposed = "e\u{301}".repeat(256);
+        assert_eq!(with_second_factor(&decomposed), Ok(()));
+        assert_eq!(with_second_factor(&"e\u{301}".repeat(7)), Err(PasswordProblem::TooShort));
+    }
+
+    /// C4: no rule asks for digits, capitals or signs.
+    #[test]
+    fn a_password_of_small_letters_alone_is_accepted() {
+        assert_eq!(with_second_factor("seven lanterns over the harbour"), Ok(()));
+    }
+
+    /// C5: at least 3,000 common passwords of policy length, in any case; the operator's own list; personal words.
+    #[test]
+    fn common_and_personal_passwords_are_refused() {
+        let common: Vec<_> = COMMON_PASSWORDS.lines().filter(|line| line.chars().count() >= 8).collect();
+        assert!(common.len() >= 3_000, "{}", common.len());
+        assert_eq!(common.len(), COMMON_PASSWORDS.lines().count());
+        for text in ["password1", "PassWord1", "qwertyuiop", "our company 2026"] {
+            assert_eq!(with_second_factor(text), Err(PasswordProblem::Common), "{text}");
+        }
+        for text in ["AdaLovelace", "lovelace-1815", "ada.lovelace@example.org", "Symbolon2026", "symbolon!!"]
+        {
+            assert_eq!(with_second_factor(text), Err(PasswordProblem::Personal), "{text}");
+        }
+        assert_eq!(with_second_factor("lovelace wrote the very first program"), Ok(()));
+    }
+
+    /// C5: a strength below 2 is refused.
+    #[test]
+    fn guessable_passwords_are_refused() {
+        let judged = |strength| judged(PasswordUse::WithSecondFactor, strength, "zqxjvkwb");
+        assert_eq!([judged(1), judged(2)], [Err(PasswordProblem::Guessable), Ok(())]);
+    }
 }

@@ -16,6 +16,7 @@ use crate::{
     one_time_codes::SlotOwner,
     outbox::{MessageKind, MessageLife},
     passwords::{HashError, Password, PasswordVerdict},
+    secret::{OpaqueToken, SecretHash},
     sessions::CeremonyKind,
     signing_keys::SignError,
     store_error::StoreError,
@@ -50,6 +51,13 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
+/// A first factor that was right.
+struct Judged<'a> {
+    candidate: &'a Candidate,
+    /// The password, where its stored hash is outdated (S13).
+    outdated: Option<Password>,
+}
+
 impl SignIn {
     /// Judges the first factor and, when it is right, sends a code.
     ///
@@ -68,18 +76,30 @@ impl SignIn {
         let candidate = self.ports.store.find_candidate(&command.address).await?;
         // A password that could never be one costs a hash all the same (C9).
         let password = Password::new(&command.password);
-        let Some((candidate, password, verdict)) = self.judge(candidate.as_ref(), password.ok()).await?
-        else {
+        let judged = match self.judge(candidate.as_ref(), password.ok()).await {
+            Ok(judged) => judged,
+            Err(error) => {
+                // A service that is too busy to hash must not close its people's accounts.
+                self.ports.store.release_attempt(throttle_key, throttle).await?;
+                return Err(error.into());
+            }
+        };
+        let Some(judged) = judged else {
             self.refuse(candidate.as_ref(), throttle, origin, now).await?;
             return Err(SignInError::Refused);
         };
-        let rehashed = match verdict {
-            PasswordVerdict::RightButOutdated => Some(Rehashed {
-                old: candidate.password.clone(),
-                new: self.ports.hasher.hash(&password).await?,
-            }),
-            PasswordVerdict::Right | PasswordVerdict::Wrong => None,
-        };
+        self.begin(judged, throttle_key, origin, now).await
+    }
+
+    /// The first factor was right: sends a code and keeps the sign-in.
+    async fn begin(
+        &self,
+        judged: Judged<'_>,
+        throttle: SecretHash,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<PreAuthorized, SignInError> {
+        let candidate = judged.candidate;
         let id = CeremonyId::new(now, &*self.ports.entropy);
         let (code, kept) = self.ports.codes.generate(id, now);
         let life = MessageLife { created_at: now, expires_at: kept.expires_at };
@@ -94,8 +114,8 @@ impl SignIn {
         let begun = NewSignIn {
             id,
             account_id: candidate.account_id,
-            throttle: throttle_key,
-            rehashed,
+            throttle,
+            rehashed: self.rehash(&judged).await,
             created_at: now,
             expires_at,
             code: kept,
@@ -114,21 +134,26 @@ impl SignIn {
         &self,
         candidate: Option<&'a Candidate>,
         password: Option<Password>,
-    ) -> Result<Option<(&'a Candidate, Password, PasswordVerdict)>, HashError> {
-        match (candidate, password) {
-            (Some(candidate), Some(password)) => {
-                let verdict = self.ports.hasher.verify(&password, &candidate.password).await?;
-                let open = candidate.standing.state.may_sign_in() && verdict != PasswordVerdict::Wrong;
-                Ok(open.then_some((candidate, password, verdict)))
+    ) -> Result<Option<Judged<'a>>, HashError> {
+        let (Some(candidate), Some(password)) = (candidate, &password) else {
+            let password = password.or_else(|| Password::new(&"impossible".to_owned().into()).ok());
+            if let Some(password) = password {
+                self.ports.hasher.verify_nothing(&password).await?;
             }
-            (_, password) => {
-                let password = password.map_or_else(|| Password::new(&"impossible".to_owned().into()), Ok);
-                if let Ok(password) = password {
-                    self.ports.hasher.verify_nothing(&password).await?;
-                }
-                Ok(None)
-            }
+            return Ok(None);
+        };
+        let verdict = self.ports.hasher.verify(password, &candidate.password).await?;
+        if verdict == PasswordVerdict::Wrong || !candidate.standing.state.may_sign_in() {
+            return Ok(None);
         }
+        let outdated = verdict == PasswordVerdict::RightButOutdated;
+        Ok(Some(Judged { candidate, outdated: outdated.then(|| password.clone()) }))
+    }
+
+    /// A fresh hash, where the stored one is outdated. It can wait for the next sign-in when the threads are busy.
+    async fn rehash(&self, judged: &Judged<'_>) -> Option<Rehashed> {
+        let new = self.ports.hasher.hash(judged.outdated.as_ref()?).await.ok()?;
+        Some(Rehashed { old: judged.candidate.password.clone(), new })
     }
 
     /// Writes the event of a wrong first factor; when it closed the sign-in, the owner is told (S14).
@@ -165,7 +190,7 @@ impl SignIn {
     ) -> Result<PreAuthorized, SignError> {
         let sessions = &self.ports.sessions;
         let binding = sessions.new_binding();
-        let hash = binding.as_ref().map(crate::secret::OpaqueToken::hash);
+        let hash = binding.as_ref().map(OpaqueToken::hash);
         let access_token =
             sessions.tokens().sign_pre_authorized((CeremonyKind::SignIn, id), hash, now, expires_at)?;
         let challenge = Challenge::sent(&self.ports.codes);

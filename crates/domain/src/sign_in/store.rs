@@ -24,6 +24,10 @@ pub trait SignInStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Result<Throttle, Timestamp>, StoreError>;
 
+    /// Gives back an attempt that was paid for and could not be judged (no hash could be computed): one failure
+    /// fewer, and no pause. Writes nothing when the throttle is not `reserved` any more.
+    async fn release_attempt(&self, address: SecretHash, reserved: Throttle) -> Result<(), StoreError>;
+
     /// The account with this verified address.
     async fn find_candidate(&self, address: &EmailAddress) -> Result<Option<Candidate>, StoreError>;
 

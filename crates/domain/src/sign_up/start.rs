@@ -60,6 +60,15 @@ pub enum SignUpError {
 }
 
 impl SignUp {
+    /// What can be said against a password before anything is hashed, so that it is told with all else that is
+    /// wrong (A2). [`Self::start`] judges it in full.
+    ///
+    /// # Errors
+    /// The first reason against it.
+    pub fn judge_password(&self, typed: &SecretString, personal: &[&str]) -> Result<(), PasswordProblem> {
+        self.ports.policy.judge(&Password::new(typed)?, personal)
+    }
+
     /// Begins a sign-up and sends its code.
     ///
     /// # Errors

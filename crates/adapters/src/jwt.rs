@@ -1,0 +1,209 @@
+//! Our own JSON Web Tokens: signed and verified as JWS in compact form (RFC 7515), strictly in the one shape that we
+//! make (RFC 8725, C53, C54). What the claims say is the domain's to judge; tokens of other issuers are not read here.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use symbolon_domain::{
+    id::SigningKeyId,
+    signing_keys::{
+        GeneratedKey, JwtType, KeyError, OpenedKey, SignError, SigningAlgorithm, TokenFault, TokenKeys,
+    },
+};
+
+use crate::system::SystemEntropy;
+
+mod keys;
+mod strict_json;
+
+use self::keys::KeyPair;
+
+/// Longer tokens are refused unread (C54).
+const LONGEST_TOKEN: usize = 16 * 1024;
+/// Bytes of an RS256 signature under a key of 2048 bits; only a hint.
+const LONGEST_SIGNATURE: usize = 256;
+const NO_KEYS: &str = r#"{"keys":[]}"#;
+
+/// Signs and verifies with keys that are parsed once, when they are installed.
+pub struct JwtKeys {
+    installed: RwLock<Arc<KeySet>>,
+    random: SystemEntropy,
+}
+
+impl JwtKeys {
+    /// No keys yet.
+    #[must_use]
+    pub fn new() -> Self {
+        let none = KeySet { keys: Vec::new(), jwk_set: NO_KEYS.to_owned() };
+        Self { installed: RwLock::new(Arc::new(none)), random: SystemEntropy::new() }
+    }
+
+    /// The keys of this moment. Nothing panics while the lock is held, so they are whole whatever it says.
+    fn current(&self) -> Arc<KeySet> {
+        Arc::clone(&self.installed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Default for JwtKeys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for JwtKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "JwtKeys({} keys)", self.current().keys.len())
+    }
+}
+
+impl TokenKeys for JwtKeys {
+    /// Takes a few tenths of a second for RS256, which happens once in a key's life.
+    fn generate(&self, id: SigningKeyId, algorithm: SigningAlgorithm) -> Result<GeneratedKey, KeyError> {
+        let pair = KeyPair::generate(algorithm).ok_or(KeyError { id })?;
+        let private = pair.to_pkcs8().ok_or(KeyError { id })?;
+        Ok(GeneratedKey { private, public_jwk: pair.public_jwk(id) })
+    }
+
+    fn install(&self, keys: Vec<OpenedKey>) -> Result<(), KeyError> {
+        let keys: Vec<Key> = keys.iter().map(Key::parse).collect::<Result<_, _>>()?;
+        let public: Vec<String> = keys.iter().map(|key| key.pair.public_jwk(key.id)).collect();
+        let set = KeySet { keys, jwk_set: format!(r#"{{"keys":[{}]}}"#, public.join(",")) };
+        *self.installed.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        Ok(())
+    }
+
+    fn sign(&self, kind: JwtType, claims: &[u8]) -> Result<String, SignError> {
+        let current = self.current();
+        let key = current.keys.last().ok_or(SignError("there is no key"))?;
+        let header = key.header(kind);
+        let mut token = String::with_capacity(header.len() + (claims.len() + LONGEST_SIGNATURE) * 4 / 3 + 4);
+        token.push_str(header);
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = key
+            .pair
+            .sign(token.as_bytes(), self.random.secure_random())
+            .ok_or(SignError("the key does not sign"))?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    fn verify(&self, kind: JwtType, token: &str) -> Result<Vec<u8>, TokenFault> {
+        let parts = Parts::split(token)?;
+        let header = Header::parse(&parts.header)?;
+        if header.typ != kind.as_str() {
+            return Err(TokenFault::Type);
+        }
+        let current = self.current();
+        let key = current.keys.iter().find(|key| key.kid == header.kid).ok_or(TokenFault::UnknownKey)?;
+        if header.alg != key.pair.algorithm().as_str() {
+            return Err(TokenFault::Algorithm);
+        }
+        if !key.pair.verifies(parts.signed.as_bytes(), &parts.signature) {
+            return Err(TokenFault::Signature);
+        }
+        strict_json::check_object(&parts.claims).map_err(|_| TokenFault::Claims)?;
+        Ok(parts.claims)
+    }
+
+    fn jwk_set(&self) -> String {
+        self.current().jwk_set.clone()
+    }
+}
+
+struct KeySet {
+    /// Oldest first; the last one signs.
+    keys: Vec<Key>,
+    jwk_set: String,
+}
+
+/// A key with all that does not change from token to token.
+struct Key {
+    id: SigningKeyId,
+    kid: String,
+    pair: KeyPair,
+    session_header: String,
+    pre_authorized_header: String,
+}
+
+impl Key {
+    fn parse(opened: &OpenedKey) -> Result<Self, KeyError> {
+        let OpenedKey { id, algorithm, private, .. } = opened;
+        let pair = KeyPair::from_pkcs8(*algorithm, private).ok_or(KeyError { id: *id })?;
+        let kid = id.to_string();
+        Ok(Self {
+            id: *id,
+            session_header: encode_header(*algorithm, &kid, JwtType::Session),
+            pre_authorized_header: encode_header(*algorithm, &kid, JwtType::PreAuthorized),
+            kid,
+            pair,
+        })
+    }
+
+    /// The first part of a token of this kind, with its dot.
+    fn header(&self, kind: JwtType) -> &str {
+        match kind {
+            JwtType::Session => &self.session_header,
+            JwtType::PreAuthorized => &self.pre_authorized_header,
+        }
+    }
+}
+
+/// None of the three values needs escaping in JSON.
+fn encode_header(algorithm: SigningAlgorithm, kid: &str, kind: JwtType) -> String {
+    let (alg, typ) = (algorithm.as_str(), kind.as_str());
+    let header = format!(r#"{{"alg":"{alg}","kid":"{kid}","typ":"{typ}"}}"#);
+    format!("{}.", URL_SAFE_NO_PAD.encode(header))
+}
+
+/// A token taken apart, nothing of it believed.
+struct Parts<'a> {
+    signed: &'a str,
+    header: Vec<u8>,
+    claims: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    /// Three parts in the one base64url form that their bytes have: no padding, no bits left over (C54).
+    fn split(token: &'a str) -> Result<Self, TokenFault> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenFault::TooLong);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Format)?;
+        let (header, claims) = signed.split_once('.').ok_or(TokenFault::Format)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Format);
+        Ok(Self { signed, header: decode(header)?, claims: decode(claims)?, signature: decode(signature)? })
+    }
+}
+
+/// The header that our tokens have: these three members and no others, so `crit`, `jwk`, `jku`, `x5u` and `x5c` are
+/// refused without being looked at (C53).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow)]
+    kid: Cow<'a, str>,
+    #[serde(borrow)]
+    typ: Cow<'a, str>,
+}
+
+impl<'a> Header<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, TokenFault> {
+        // An array would do for a derived structure too.
+        if !bytes.starts_with(b"{") {
+            return Err(TokenFault::Header);
+        }
+        serde_json::from_slice(bytes).map_err(|_| TokenFault::Header)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The text of every statement, in the SQL that SQLite and PostgreSQL share; one file per feature. Binding values and
+//! reading rows is each backend's own.
+//!
+//! `$1` is the first value on both engines, but SQLite counts such names by their first appearance: in every statement
+//! they appear in ascending order. Lists go backwards from an id; the first page starts at [`NEWEST`].
+
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod one_time_codes;
+pub(crate) mod outbox;
+pub(crate) mod sealing;
+pub(crate) mod sessions;
+pub(crate) mod sign_in;
+pub(crate) mod sign_up;
+pub(crate) mod signing_keys;
+
+/// Sorts after every id: no UUID of version 7 has all bits set.
+pub(crate) const NEWEST: [u8; 16] = [0xff; 16];

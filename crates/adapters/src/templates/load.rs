@@ -1,0 +1,122 @@
+//! Reading all templates and trying each of them, so that a broken one stops the start and not a message.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use symbolon_domain::outbox::MessageKind;
+
+use super::{Part, TemplateGlobals, TemplateSet, sources::Sources, values};
+
+/// What is wrong with a template, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// The operator's file, or the name of an embedded one.
+    pub file: String,
+    /// The line, counted from 1, where it can be told.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl TemplateProblem {
+    pub(super) fn of_file(path: &Path, problem: impl Into<String>) -> Self {
+        Self { file: path.display().to_string(), line: None, problem: problem.into() }
+    }
+}
+
+impl fmt::Display for TemplateProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "{}:{line}: {}", self.file, self.problem),
+            None => write!(formatter, "{}: {}", self.file, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for TemplateProblem {}
+
+impl TemplateSet {
+    /// Reads the templates of a language and fills each of them with sample values. Files in `<directory>/<language>/`
+    /// take the place of the embedded ones of the same name.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the templates.
+    pub fn load(
+        directory: Option<&Path>,
+        language: &str,
+        globals: TemplateGlobals<'_>,
+    ) -> Result<Self, Vec<TemplateProblem>> {
+        let sources = Sources::new(directory, language);
+        let mut problems = sources.problems_of_directory();
+        let mut set = Self::with_globals(language, globals);
+        let mut origins = BTreeMap::new();
+        for name in Sources::names() {
+            match sources.find(name) {
+                Ok(source) => {
+                    origins.insert(source.name.clone(), source.origin);
+                    if let Err(error) = set.environment.add_template_owned(source.name.clone(), source.text) {
+                        problems.push(located(&origins, &source.name, &error));
+                    }
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            problems = MessageKind::ALL.into_iter().flat_map(|kind| set.try_out(kind, &origins)).collect();
+        }
+        if problems.is_empty() { Ok(set) } else { Err(problems) }
+    }
+
+    fn try_out(&self, kind: MessageKind, origins: &Origins) -> Vec<TemplateProblem> {
+        let samples = samples(kind);
+        let variables = values(&samples);
+        let try_part = |part: Part| match self.fill_part(kind, part, &variables) {
+            Ok(text) => lacks(part, &text, &samples).map(|problem| TemplateProblem {
+                file: origin(origins, &part.file_name(kind)),
+                line: None,
+                problem,
+            }),
+            Err((template, error)) => Some(located(origins, &template, &error)),
+        };
+        Part::ALL.into_iter().filter_map(try_part).collect()
+    }
+}
+
+type Origins = BTreeMap<String, String>;
+
+/// The variables of a message of this kind, as the domain's use cases fill them.
+pub(super) fn samples(kind: MessageKind) -> BTreeMap<String, String> {
+    let (name, value) = match kind {
+        MessageKind::SignUpCode | MessageKind::SignInCode => ("code", "123456"),
+        MessageKind::SignInLocked => ("failures", "10"),
+        MessageKind::AccountExists => return BTreeMap::new(),
+    };
+    BTreeMap::from([(name.to_owned(), value.to_owned())])
+}
+
+/// What a filled part must have and has not.
+fn lacks(part: Part, text: &str, samples: &BTreeMap<String, String>) -> Option<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Some("says nothing".to_owned());
+    }
+    match part {
+        Part::Subject => text.contains(char::is_control).then(|| "must be one line".to_owned()),
+        Part::Text | Part::Html => {
+            let code = samples.get("code")?;
+            (!text.contains(code.as_str())).then(|| "does not show the code: write {{ code }}".to_owned())
+        }
+    }
+}
+
+fn located(origins: &Origins, template: &str, error: &minijinja::Error) -> TemplateProblem {
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    TemplateProblem {
+        file: origin(origins, error.name().unwrap_or(template)),
+        line: error.line(),
+        problem: format!("{}{detail}", error.kind()),
+    }
+}
+
+fn origin(origins: &Origins, template: &str) -> String {
+    origins.get(template).cloned().unwrap_or_else(|| template.to_owned())
+}

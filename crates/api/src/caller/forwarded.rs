@@ -1,0 +1,70 @@
+//! The caller's address: the peer's own, or what trusted proxies say of it (C29). A proxy adds the address it saw at
+//! the right of `X-Forwarded-For`; whatever stands further left than the first untrusted one, anybody may have made up.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address of whoever sent a request to the outermost trusted proxy.
+pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut client = peer.to_canonical();
+    let lines: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|line| line.to_str().unwrap_or("")).collect();
+    let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    while is_trusted(&client) {
+        // What cannot be read ends the chain: the proxy that passed it on is the best that is known.
+        let Some(hop) = hops.next().and_then(address) else { break };
+        client = hop;
+    }
+    client
+}
+
+/// An address as proxies write them: bare, with a port, in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn client(peer: &str, lines: &[&'static str]) -> String {
+        let headers = lines.iter().map(|line| (FORWARDED_FOR, HeaderValue::from_static(line))).collect();
+        let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
+        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    /// C29: the header counts only from a trusted peer.
+    #[test]
+    fn an_untrusted_peer_is_itself() {
+        assert_eq!(client("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
+        assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    /// C29: the right-most address that is not a trusted proxy's.
+    #[test]
+    fn a_made_up_address_at_the_left_is_not_believed() {
+        assert_eq!(client("127.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(client("127.0.0.1", &["127.0.0.1, 203.0.113.9"]), "203.0.113.9");
+        assert_eq!(client("::ffff:127.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.7"]), "203.0.113.9");
+        assert_eq!(client("127.0.0.1", &["1.1.1.1", "203.0.113.9"]), "203.0.113.9");
+        assert_eq!(client("127.0.0.1", &["10.0.0.7"]), "10.0.0.7");
+    }
+
+    #[test]
+    fn ports_brackets_and_nonsense() {
+        assert_eq!(client("127.0.0.1", &["203.0.113.9:4711"]), "203.0.113.9");
+        assert_eq!(client("127.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(client("127.0.0.1", &["[2001:db8::1]"]), "2001:db8::1");
+        assert_eq!(client("127.0.0.1", &["203.0.113.9, unknown"]), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", &["203.0.113.9, unknown, 10.0.0.7"]), "10.0.0.7");
+    }
+}

@@ -1,0 +1,237 @@
+//! What a request says, read so that everything that is wrong with it is reported at once (A2).
+//!
+//! A body is one JSON object. Each member is taken by name; what is missing, of the wrong type or form, named twice,
+//! or left over at the end is a fault with a JSON pointer. Text goes straight into a [`SecretString`]: whether it is
+//! a secret is known only to who asked for it.
+
+use std::{borrow::Cow, sync::Arc};
+
+use axum::{
+    extract::{FromRequest, Request},
+    http::Uri,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+
+mod body;
+mod json;
+
+pub(crate) use self::body::ReadingBody;
+use self::json::{Members, Value};
+use crate::{
+    Api,
+    problem::{FieldError, Place, Problem, Slug},
+};
+
+/// More faults than this are not listed.
+const MOST_FAULTS: usize = 64;
+
+/// A body that is read member by member.
+pub(crate) trait FromFields: Sized {
+    /// Whether no body at all stands for an empty object.
+    const MAY_BE_ABSENT: bool = false;
+
+    /// Takes every member it knows; none when a fault was found on the way.
+    fn read(fields: &mut Fields, api: &Api) -> Option<Self>;
+}
+
+/// Extracts a [`FromFields`] from a request's body.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: FromFields> FromRequest<Arc<Api>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
+        let members = match body::read(request, api.settings.body_limit).await? {
+            None if T::MAY_BE_ABSENT => Members::default(),
+            None => return Err(Problem::at("", Fault::new(Slug::Missing, "a JSON object is required"))),
+            Some(bytes) => json::parse(&bytes)?,
+        };
+        let mut fields = Fields::new(members);
+        let value = T::read(&mut fields, api);
+        fields.finish(value).map(Self)
+    }
+}
+
+/// What is wrong with one value.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    slug: Slug,
+    detail: Cow<'static, str>,
+}
+
+impl Fault {
+    /// A fault of this kind.
+    pub(crate) fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { slug, detail: detail.into() }
+    }
+
+    /// The same, of this part of the request.
+    pub(crate) fn at(self, place: Place) -> FieldError {
+        FieldError { slug: self.slug, place, detail: self.detail }
+    }
+}
+
+/// The members of an object that are still to be read, and the faults found so far.
+pub(crate) struct Fields {
+    prefix: String,
+    members: Members,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    fn new(members: Members) -> Self {
+        Self::under(String::new(), members)
+    }
+
+    fn under(prefix: String, members: Members) -> Self {
+        let mut fields = Self { prefix, members, errors: Vec::new() };
+        for name in fields.members.named_twice() {
+            fields.fault::<()>(&name, Fault::new(Slug::InvalidValue, "this member is named more than once"));
+        }
+        fields
+    }
+
+    /// A member that must be there, as text.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(SecretString) -> Result<T, Fault>,
+    ) -> Option<T> {
+        match self.members.take(name) {
+            Some(value) => self.text(name, value, read),
+            None => self.missing(name),
+        }
+    }
+
+    /// A member that may be absent or null, as text. The outer option is none when it is there and wrong.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(SecretString) -> Result<T, Fault>,
+    ) -> Option<Option<T>> {
+        match self.members.take(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.text(name, value, read).map(Some),
+        }
+    }
+
+    /// Whether a member is there, null included.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.has(name)
+    }
+
+    /// A member that must be there, as an object.
+    pub(crate) fn object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        match self.members.take(name) {
+            Some(Value::Object(members)) => {
+                let mut inner = Self::under(self.pointer(name), members);
+                let value = read(&mut inner);
+                inner.refuse_the_rest();
+                self.errors.append(&mut inner.errors);
+                value
+            }
+            Some(_) => self.fault(name, Fault::new(Slug::InvalidFormat, "an object is expected")),
+            None => self.missing(name),
+        }
+    }
+
+    /// Notes a fault of a member; always none, for the caller to return.
+    pub(crate) fn fault<T>(&mut self, name: &str, fault: Fault) -> Option<T> {
+        if self.errors.len() < MOST_FAULTS {
+            self.errors.push(fault.at(Place::Pointer(self.pointer(name))));
+        }
+        None
+    }
+
+    /// What was read, if there is nothing wrong with it or left over.
+    fn finish<T>(mut self, value: Option<T>) -> Result<T, Problem> {
+        self.refuse_the_rest();
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(Problem::invalid(self.errors)),
+        }
+    }
+
+    fn refuse_the_rest(&mut self) {
+        for name in self.members.names() {
+            self.fault::<()>(&name, Fault::new(Slug::InvalidValue, "no such member is known here"));
+        }
+    }
+
+    fn text<T>(
+        &mut self,
+        name: &str,
+        value: Value,
+        read: impl FnOnce(SecretString) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let Value::Text(text) = value else {
+            return self.fault(name, Fault::new(Slug::InvalidFormat, "a string is expected"));
+        };
+        match read(text) {
+            Ok(value) => Some(value),
+            Err(fault) => self.fault(name, fault),
+        }
+    }
+
+    fn missing<T>(&mut self, name: &str) -> Option<T> {
+        self.fault(name, Fault::new(Slug::Missing, "this member is required"))
+    }
+
+    /// The JSON pointer of a member (RFC 6901).
+    fn pointer(&self, name: &str) -> String {
+        format!("{}/{}", self.prefix, name.replace('~', "~0").replace('/', "~1"))
+    }
+}
+
+/// Reads text that its type can parse, with one fault for all that it refuses.
+pub(crate) fn parsed<T: std::str::FromStr>(text: &SecretString, detail: &'static str) -> Result<T, Fault> {
+    text.expose_secret().parse().map_err(|_| Fault::new(Slug::InvalidFormat, detail))
+}
+
+/// The parameters of a query, read like the members of a body.
+pub(crate) struct Parameters {
+    pairs: Vec<(String, String)>,
+    errors: Vec<FieldError>,
+}
+
+impl Parameters {
+    /// Of this request.
+    pub(crate) fn of(uri: &Uri) -> Self {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
+        Self { pairs: pairs.map(|query| query.0).unwrap_or_default(), errors: Vec::new() }
+    }
+
+    /// A parameter that may be absent.
+    pub(crate) fn optional<T: std::str::FromStr>(&mut self, name: &'static str, detail: &'static str) -> Option<T> {
+        let values: Vec<String> = self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
+        match values.as_slice() {
+            [] => None,
+            [value] => value.parse().ok().or_else(|| self.fault(name, Slug::InvalidFormat, detail)),
+            _ => self.fault(name, Slug::InvalidValue, "this parameter is given more than once"),
+        }
+    }
+
+    /// Notes that a value cannot be accepted.
+    pub(crate) fn refuse(&mut self, name: &'static str, detail: &'static str) {
+        self.fault::<()>(name, Slug::InvalidValue, detail);
+    }
+
+    /// Nothing may be wrong or left over.
+    pub(crate) fn finish(mut self) -> Result<(), Problem> {
+        for (name, _) in std::mem::take(&mut self.pairs) {
+            self.fault::<()>(&name, Slug::InvalidValue, "no such parameter is known here");
+        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
+    }
+
+    fn fault<T>(&mut self, name: &str, slug: Slug, detail: &'static str) -> Option<T> {
+        if self.errors.len() < MOST_FAULTS {
+            self.errors.push(Fault::new(slug, detail).at(Place::Parameter(name.to_owned())));
+        }
+        None
+    }
+}

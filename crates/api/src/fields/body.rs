@@ -1,0 +1,76 @@
+//! The bytes of a body: of the right type, no more than the limit. How long they may take is the boundary's to say.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::{
+    body::HttpBody as _,
+    extract::Request,
+    http::{HeaderMap, header},
+};
+use http_body_util::BodyExt as _;
+use secrecy::zeroize::Zeroizing;
+
+use super::Fault;
+use crate::problem::{Problem, ProblemType, Slug};
+
+/// Tells the boundary that a request is late because its body is (408), not because we are (503).
+#[derive(Clone, Default)]
+pub(crate) struct ReadingBody(Arc<AtomicBool>);
+
+impl ReadingBody {
+    /// Is the body being waited for?
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, under_way: bool) {
+        self.0.store(under_way, Ordering::Relaxed);
+    }
+}
+
+/// The whole body; none when there is none.
+pub(super) async fn read(request: Request, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+    let (parts, mut body) = request.into_parts();
+    if body.is_end_stream() {
+        return Ok(None);
+    }
+    let announced = content_length(&parts.headers);
+    // Refused before a byte of it is read, or asked for with 100 Continue.
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Problem::new(ProblemType::PayloadTooLarge));
+    }
+    if !is_json(&parts.headers) {
+        return Err(Problem::new(ProblemType::UnsupportedMediaType));
+    }
+    let reading = parts.extensions.get::<ReadingBody>().cloned().unwrap_or_default();
+    reading.set(true);
+    // Reserved at once where the length is known: growing would leave copies of secrets behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or_default()));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::at("", Fault::new(Slug::InvalidFormat, "the body broke off")))?;
+        let data = frame.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > limit {
+            return Err(Problem::new(ProblemType::PayloadTooLarge));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    reading.set(false);
+    Ok(if bytes.is_empty() { None } else { Some(bytes) })
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    // A number that does not fit is larger than any limit.
+    Some(length.parse().unwrap_or(usize::MAX))
+}
+
+/// `application/json`, with whatever parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    let essence = only.to_str().ok().and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}

@@ -1,0 +1,234 @@
+//! The one shape of every error: RFC 9457 `application/problem+json`. Which problems there are is [`catalogue`]'s;
+//! which error is which problem is each feature's own.
+//!
+//! A handler's [`Problem`] travels to the boundary inside an empty response; only there does it get its request id,
+//! its body and, when it is ours to answer for, its one log line.
+
+use std::{borrow::Cow, error::Error, sync::Arc};
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use serde::Serialize;
+use symbolon_domain::{
+    clock::Timestamp, id::RequestId, passwords::HashError, signing_keys::SignError, store_error::StoreError,
+};
+use utoipa::ToSchema;
+
+mod catalogue;
+mod documented;
+
+pub(crate) use self::{catalogue::ProblemType, documented::*};
+use crate::fields::Fault;
+
+/// The media type of every error.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A wait is never announced as longer than this, in seconds.
+const LONGEST_WAIT: u64 = 3_600;
+
+/// Why a request was not answered as its caller wished.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    kind: ProblemType,
+    errors: Vec<FieldError>,
+    retry: Option<Retry>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// When it may be tried again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Retry {
+    /// After so many seconds.
+    After(u64),
+    /// At this moment.
+    At(Timestamp),
+}
+
+/// One thing that is wrong with a request (A2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FieldError, example = json!({"slug": "missing", "pointer": "/password", "detail": "this member is required"}))]
+pub(crate) struct FieldError {
+    /// What is wrong, for programs.
+    pub(crate) slug: Slug,
+    /// Where it is wrong.
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    /// What is wrong, for people.
+    #[schema(value_type = String)]
+    pub(crate) detail: Cow<'static, str>,
+}
+
+/// What can be wrong with one part of a request (A2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FieldErrorSlug)]
+pub(crate) enum Slug {
+    /// It is required.
+    Missing,
+    /// It is too short.
+    Insufficient,
+    /// It is too long.
+    Overflow,
+    /// It is not of the right form.
+    InvalidFormat,
+    /// It is of the right form, and not acceptable.
+    InvalidValue,
+}
+
+/// The part of a request that is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FieldErrorPlace)]
+pub(crate) enum Place {
+    /// A member of the body, as a JSON pointer (RFC 6901).
+    Pointer(String),
+    /// A parameter of the query.
+    Parameter(String),
+    /// A header.
+    Header(String),
+}
+
+/// The body of every error (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// Which problem, as a reference to its description.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/problems/invalid_request")]
+    kind: String,
+    /// The problem in a few words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What to do about it.
+    detail: &'static str,
+    /// The request's id, also in `X-Request-Id`; quote it when you ask for help.
+    #[schema(value_type = String, format = "uuid")]
+    request_id: RequestId,
+    /// Everything that is wrong with the request.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem with nothing more to say.
+    pub(crate) const fn new(kind: ProblemType) -> Self {
+        Self { kind, errors: Vec::new(), retry: None, source: None }
+    }
+
+    /// A request with these faults.
+    pub(crate) const fn invalid(errors: Vec<FieldError>) -> Self {
+        Self { kind: ProblemType::InvalidRequest, errors, retry: None, source: None }
+    }
+
+    /// One fault of one member of the body.
+    pub(crate) fn at(pointer: &str, fault: Fault) -> Self {
+        Self::invalid(vec![fault.at(Place::Pointer(pointer.to_owned()))])
+    }
+
+    /// Our own failure, with what caused it for the log.
+    pub(crate) fn internal(source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..Self::new(ProblemType::Internal) }
+    }
+
+    /// An outage or an overload that may soon be over.
+    pub(crate) fn unavailable(source: impl Error + Send + Sync + 'static) -> Self {
+        let problem = Self { source: Some(Arc::new(source)), ..Self::new(ProblemType::Unavailable) };
+        problem.retry(Retry::After(1))
+    }
+
+    /// The same problem, to be tried again then.
+    pub(crate) const fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Which problem it is.
+    pub(crate) const fn kind(&self) -> ProblemType {
+        self.kind
+    }
+
+    /// What caused it.
+    pub(crate) fn source(&self) -> Option<&(dyn Error + Send + Sync)> {
+        self.source.as_deref()
+    }
+
+    /// The answer, complete.
+    pub(crate) fn render(self, request_id: RequestId, now: Timestamp) -> axum::response::Response {
+        let body = ProblemBody {
+            kind: self.kind.reference(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: self.kind.detail(),
+            request_id,
+            errors: self.errors,
+        };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.kind.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(challenge) = self.kind.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(retry) = self.retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry.seconds(now)));
+        }
+        response
+    }
+}
+
+impl Retry {
+    /// Whole seconds, rounded up, at least one.
+    fn seconds(self, now: Timestamp) -> u64 {
+        let seconds = match self {
+            Self::After(seconds) => seconds,
+            Self::At(moment) => u64::try_from(moment.since(now).as_millis().div_ceil(1_000)).unwrap_or(u64::MAX),
+        };
+        seconds.clamp(1, LONGEST_WAIT)
+    }
+}
+
+impl IntoResponse for Problem {
+    /// An empty response that carries the problem to the boundary.
+    fn into_response(self) -> axum::response::Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// An outage is told as one, never as a "no" (rule 6).
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::unavailable(error),
+            HashError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<SignError> for Problem {
+    fn from(error: SignError) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// The problem that stands for a bare status, such as the framework gives.
+pub(crate) fn of_status(status: StatusCode) -> Problem {
+    let kind = ProblemType::ALL.into_iter().find(|kind| kind.stands_for(status));
+    Problem::new(kind.unwrap_or(if status.is_server_error() {
+        ProblemType::Internal
+    } else {
+        ProblemType::InvalidRequest
+    }))
+}

@@ -1,0 +1,142 @@
+//! Every problem there is, in one table: its slug, status, title and detail. `GET /problems/{slug}` reads it too.
+
+use axum::http::StatusCode;
+
+/// What an entry of the table says.
+struct Entry {
+    slug: &'static str,
+    status: StatusCode,
+    title: &'static str,
+    detail: &'static str,
+}
+
+macro_rules! problems {
+    ($($name:ident = $slug:literal, $status:ident, $title:literal, $detail:literal;)+) => {
+        /// A kind of problem.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum ProblemType {
+            $(#[doc = $title] $name,)+
+        }
+
+        impl ProblemType {
+            /// All of them.
+            pub(crate) const ALL: [Self; [$($slug),+].len()] = [$(Self::$name),+];
+
+            const fn entry(self) -> Entry {
+                match self {
+                    $(Self::$name => {
+                        Entry { slug: $slug, status: StatusCode::$status, title: $title, detail: $detail }
+                    })+
+                }
+            }
+        }
+    };
+}
+
+problems! {
+    InvalidRequest = "invalid_request", BAD_REQUEST, "The request is not valid",
+        "Each fault is named in `errors`, where there is more to say.";
+    Unauthorized = "unauthorized", UNAUTHORIZED, "Credentials are needed",
+        "Show a token in the Authorization header, or the cookies of a session.";
+    InvalidToken = "invalid_token", UNAUTHORIZED, "The token does not count",
+        "It may have expired, been ended, or belong to another client. Sign in again.";
+    InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "The address or the password is wrong",
+        "Check both and try again.";
+    WrongCode = "wrong_code", FORBIDDEN, "The code is wrong",
+        "Compare it with the latest message. The number of attempts is limited.";
+    OriginMismatch = "origin_mismatch", FORBIDDEN, "The page may not do this",
+        "Cookies count only for requests from this service's own origin, or from one that its operator has listed.";
+    NotFound = "not_found", NOT_FOUND, "There is no such thing",
+        "Nothing is here, or it is not yours.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
+        "The Allow header names those that are.";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request took too long to arrive",
+        "Send it again, all at once.";
+    Conflict = "conflict", CONFLICT, "Something else came first",
+        "The address has an account by now. Sign in instead.";
+    Gone = "gone", GONE, "This is over",
+        "It was completed, ended or has expired. Start again.";
+    CodeExpired = "code_expired", GONE, "The code has expired",
+        "Ask for another one.";
+    AttemptsExhausted = "attempts_exhausted", GONE, "Too many wrong codes",
+        "No code opens this any more. Start again.";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "No endpoint needs so much.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON",
+        "Send a JSON object as application/json.";
+    TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests",
+        "Wait as long as Retry-After says.";
+    TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many failures",
+        "Wait as long as Retry-After says before the next attempt.";
+    TooManyMessages = "too_many_messages", TOO_MANY_REQUESTS, "Too many messages",
+        "Wait as long as Retry-After says before you ask for another one.";
+    HeadersTooLarge = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too large",
+        "No endpoint needs so much.";
+    Internal = "internal_error", INTERNAL_SERVER_ERROR, "The service has failed",
+        "It was noted under this request's id.";
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The service is busy or partly down",
+        "Wait as long as Retry-After says, then try again.";
+}
+
+impl ProblemType {
+    /// The problem of this slug.
+    pub(crate) fn parse(slug: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.slug() == slug)
+    }
+
+    /// Its name.
+    pub(crate) const fn slug(self) -> &'static str {
+        self.entry().slug
+    }
+
+    /// Its `type`: where it is described.
+    pub(crate) fn reference(self) -> String {
+        format!("/problems/{}", self.slug())
+    }
+
+    /// Its status.
+    pub(crate) const fn status(self) -> StatusCode {
+        self.entry().status
+    }
+
+    /// It in a few words.
+    pub(crate) const fn title(self) -> &'static str {
+        self.entry().title
+    }
+
+    /// What to do about it.
+    pub(crate) const fn detail(self) -> &'static str {
+        self.entry().detail
+    }
+
+    /// What `WWW-Authenticate` says (RFC 6750, section 3).
+    pub(crate) const fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized | Self::InvalidCredentials => Some("Bearer"),
+            Self::InvalidToken => Some("Bearer error=\"invalid_token\""),
+            _ => None,
+        }
+    }
+
+    /// Is it what a bare status of the framework means?
+    pub(super) fn stands_for(self, status: StatusCode) -> bool {
+        !matches!(self, Self::InvalidToken | Self::InvalidCredentials | Self::WrongCode) && self.status() == status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn slugs_are_unique_and_say_their_type() {
+        let slugs: HashSet<_> = ProblemType::ALL.into_iter().map(ProblemType::slug).collect();
+        assert_eq!(slugs.len(), ProblemType::ALL.len());
+        for kind in ProblemType::ALL {
+            assert_eq!(ProblemType::parse(kind.slug()), Some(kind));
+            assert!(kind.status().is_client_error() || kind.status().is_server_error(), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Which problems an endpoint may answer with, as the OpenAPI document tells it.
+
+use std::collections::BTreeMap;
+
+use utoipa::{
+    IntoResponses,
+    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, example::ExampleBuilder, response::Response},
+};
+
+use super::{PROBLEM_JSON, ProblemType};
+
+/// What any endpoint may answer.
+const COMMON: [ProblemType; 4] = [
+    ProblemType::TooManyRequests,
+    ProblemType::HeadersTooLarge,
+    ProblemType::Internal,
+    ProblemType::Unavailable,
+];
+
+/// What an endpoint that reads a body may answer besides.
+const BODY: [ProblemType; 4] = [
+    ProblemType::InvalidRequest,
+    ProblemType::RequestTimeout,
+    ProblemType::PayloadTooLarge,
+    ProblemType::UnsupportedMediaType,
+];
+
+macro_rules! documented {
+    ($($(#[$doc:meta])* $name:ident = [$($common:ident),*] $($kind:ident)*;)+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                responses(&[&COMMON, $(&$common,)* &[$(ProblemType::$kind),*]])
+            }
+        }
+    )+};
+}
+
+documented! {
+    /// Of one that needs nothing of its caller.
+    PublicProblems = [];
+    /// Of beginning a sign-up.
+    SignUpProblems = [BODY] OriginMismatch TooManyMessages;
+    /// Of verifying a sign-up.
+    SignUpCodeProblems = [BODY]
+        Unauthorized InvalidToken WrongCode OriginMismatch Conflict Gone CodeExpired AttemptsExhausted TooManyAttempts;
+    /// Of beginning a sign-in.
+    SignInProblems = [BODY] InvalidCredentials OriginMismatch TooManyAttempts;
+    /// Of the second factor of a sign-in.
+    SignInCodeProblems = [BODY]
+        Unauthorized InvalidToken WrongCode OriginMismatch Gone CodeExpired AttemptsExhausted TooManyAttempts;
+    /// Of sending a code again.
+    ChallengeProblems = [BODY] Unauthorized InvalidToken OriginMismatch Gone AttemptsExhausted TooManyMessages;
+    /// Of verifying a token.
+    VerifyProblems = [BODY];
+    /// Of refreshing a session.
+    RefreshProblems = [BODY] InvalidToken OriginMismatch;
+    /// Of reading something of one's own.
+    ReadProblems = [] Unauthorized InvalidToken NotFound;
+    /// Of reading a list of one's own.
+    ListProblems = [] InvalidRequest Unauthorized InvalidToken;
+    /// Of changing something of one's own.
+    ChangeProblems = [BODY] Unauthorized InvalidToken OriginMismatch NotFound;
+    /// Of ending something of one's own.
+    EndProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch NotFound;
+}
+
+/// One response per status, with each of its problems as an example.
+fn responses(groups: &[&[ProblemType]]) -> BTreeMap<String, RefOr<Response>> {
+    let mut statuses: BTreeMap<u16, Vec<ProblemType>> = BTreeMap::new();
+    for kind in groups.iter().copied().flatten() {
+        statuses.entry(kind.status().as_u16()).or_default().push(*kind);
+    }
+    statuses.into_iter().map(|(status, kinds)| (status.to_string(), RefOr::T(response(&kinds)))).collect()
+}
+
+fn response(kinds: &[ProblemType]) -> Response {
+    let description = kinds.iter().map(|kind| format!("`{}`", kind.slug())).collect::<Vec<_>>().join(", ");
+    let mut content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+    for kind in kinds {
+        let value = serde_json::json!({
+            "type": kind.reference(),
+            "title": kind.title(),
+            "status": kind.status().as_u16(),
+            "detail": kind.detail(),
+            "request_id": "019aaf2b-0f5c-7c4e-9d3c-2f8a51f0a6b1",
+        });
+        let example = ExampleBuilder::new().summary(kind.title()).value(Some(value)).build();
+        content = content.examples_from_iter([(kind.slug(), example)]);
+    }
+    ResponseBuilder::new().description(description).content(PROBLEM_JSON, content.build()).build()
+}

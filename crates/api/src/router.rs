@@ -1,0 +1,42 @@
+//! Every route of the service, put together. What is not listed here does not exist.
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::get};
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    Api, accounts,
+    boundary::boundary,
+    docs, openapi,
+    problem::{Problem, ProblemType},
+    sessions, sign_in, sign_up, signing_keys,
+    test_mode::{self, TestMode},
+};
+
+/// The service's router; with test mode's own endpoints where there is a test mode (G7).
+#[must_use]
+pub fn router(api: &Arc<Api>, test_mode: Option<TestMode>) -> Router {
+    let (routes, document) = documented().split_for_parts();
+    let routes = routes.merge(docs::routes()).route("/openapi.json", get(openapi::handler(&document)));
+    let routes = match test_mode {
+        Some(test_mode) => routes.merge(test_mode::routes(test_mode)),
+        None => routes,
+    };
+    routes
+        .fallback(|| async { Problem::new(ProblemType::NotFound) })
+        .method_not_allowed_fallback(|| async { Problem::new(ProblemType::MethodNotAllowed) })
+        .layer(middleware::from_fn_with_state(Arc::clone(api), boundary))
+        .with_state(Arc::clone(api))
+}
+
+/// The routes that the OpenAPI document describes.
+pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .merge(sign_up::routes())
+        .merge(sign_in::routes())
+        .merge(sessions::routes())
+        .merge(accounts::routes())
+        .merge(signing_keys::routes())
+}

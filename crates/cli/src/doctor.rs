@@ -1,0 +1,174 @@
+//! `symbolon doctor`: finds what is wrong and says what to do (G8). It changes nothing.
+
+use std::path::Path;
+
+use serde::Serialize;
+use symbolon_domain::page::PageRequest;
+
+use crate::output::{Output, or_dash};
+use crate::settings::{Problem, Settings};
+use crate::wiring::{self, Service, Surroundings, WiringError};
+use crate::{CommandError, CommandResult, chain};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Fine,
+    Notice,
+    Wrong,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize)]
+struct Check {
+    check: &'static str,
+    verdict: Verdict,
+    found: String,
+    advice: Option<&'static str>,
+}
+
+impl Check {
+    fn fine(check: &'static str, found: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Fine, found: found.into(), advice: None }
+    }
+
+    fn notice(check: &'static str, found: impl Into<String>, advice: &'static str) -> Self {
+        Self { check, verdict: Verdict::Notice, found: found.into(), advice: Some(advice) }
+    }
+
+    fn wrong(check: &'static str, found: impl Into<String>, advice: &'static str) -> Self {
+        Self { check, verdict: Verdict::Wrong, found: found.into(), advice: Some(advice) }
+    }
+}
+
+/// Runs every check that can be run and prints them all.
+///
+/// # Errors
+/// A check found something wrong.
+pub async fn run(loaded: Result<Settings, Vec<Problem>>, output: &mut Output<'_>) -> CommandResult {
+    let checks = match loaded {
+        Err(problems) => problems
+            .iter()
+            .map(|problem| {
+                Check::wrong("configuration", problem.to_string(), "correct it: `symbolon config check`")
+            })
+            .collect(),
+        Ok(settings) => check(&settings).await,
+    };
+    let wrong = checks.iter().filter(|check| check.verdict == Verdict::Wrong).count();
+    output.list(&["check", "verdict", "found", "advice"], &checks, |check| {
+        let verdict = match check.verdict {
+            Verdict::Fine => "fine",
+            Verdict::Notice => "notice",
+            Verdict::Wrong => "WRONG",
+        };
+        vec![check.check.to_owned(), verdict.to_owned(), check.found.clone(), or_dash(check.advice)]
+    })?;
+    if wrong == 0 { Ok(()) } else { Err(CommandError::Doctor(wrong)) }
+}
+
+async fn check(settings: &Settings) -> Vec<Check> {
+    let mut checks =
+        vec![Check::fine("configuration", "no mistakes"), public_url(settings), exposure(settings)];
+    checks.push(mail(&settings.messages.email.directory));
+    match wiring::open_existing(settings, Surroundings::real()).await {
+        Err(error @ WiringError::NoStore(_)) => {
+            checks.push(Check::notice("store", chain(&error), "nothing to do: the first start makes it"));
+        }
+        Err(error) => {
+            checks.push(Check::wrong(
+                "store",
+                chain(&error),
+                "see README, \"Running it for longer\", on back-ups",
+            ));
+        }
+        Ok(service) => {
+            checks.push(Check::fine("store", "opens, and its schema is up to date"));
+            checks.push(Check::fine("keys", "the master key opens the peppers and every signing key"));
+            checks.push(clock(&service).await);
+            checks.push(outbox(&service).await);
+            service.close().await;
+        }
+    }
+    checks
+}
+
+fn public_url(settings: &Settings) -> Check {
+    let url = &settings.http.public_url;
+    if url.ip_address().is_some() {
+        return Check::notice(
+            "public URL",
+            url.to_string(),
+            "passkeys need a name, not an IP address, in http.public_url",
+        );
+    }
+    let local = matches!(url.host(), "localhost");
+    if local || url.is_https() {
+        Check::fine("public URL", url.to_string())
+    } else {
+        Check::notice("public URL", url.to_string(), "put HTTPS in front and say so in http.public_url")
+    }
+}
+
+fn exposure(settings: &Settings) -> Check {
+    let (public, management) = (settings.http.listen, settings.management.listen);
+    if management.ip().is_loopback() {
+        Check::fine("listeners", format!("{public}, management {management}"))
+    } else {
+        Check::notice(
+            "listeners",
+            format!("management {management}"),
+            "metrics and health tell strangers much: keep management.listen on loopback or a private network",
+        )
+    }
+}
+
+fn mail(directory: &Path) -> Check {
+    match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.permissions().readonly() => Check::wrong(
+            "mail",
+            format!("{} cannot be written", directory.display()),
+            "give the service's user the right to write there",
+        ),
+        Ok(metadata) if !metadata.is_dir() => Check::wrong(
+            "mail",
+            format!("{} is not a directory", directory.display()),
+            "point messages.email.directory elsewhere",
+        ),
+        _ => Check::notice(
+            "mail",
+            format!("written as files to {}", directory.display()),
+            "nobody but you reads files: people need a carrier that sends",
+        ),
+    }
+}
+
+async fn clock(service: &Service) -> Check {
+    let now = service.clock.now();
+    match service.audit.list(PageRequest::new(1, None)).await {
+        Err(error) => Check::wrong("clock", chain(&error), "see the store"),
+        Ok(page) => match page.items.first() {
+            Some(event) if event.at > now => Check::wrong(
+                "clock",
+                format!("{now}, and the last event is of {}", event.at),
+                "the clock went back: set it right, and keep it so with NTP",
+            ),
+            _ => Check::fine("clock", now.to_string()),
+        },
+    }
+}
+
+async fn outbox(service: &Service) -> Check {
+    match service.outbox.backlog().await {
+        Err(error) => Check::wrong("outbox", chain(&error), "see the store"),
+        Ok(backlog) => match backlog.oldest {
+            Some(oldest) if service.clock.now().since(oldest).as_secs() > 60 => Check::notice(
+                "outbox",
+                format!("{} messages wait, the oldest since {oldest}", backlog.pending),
+                "is `symbolon serve` running? see `symbolon outbox list`",
+            ),
+            _ => Check::fine("outbox", format!("{} messages wait", backlog.pending)),
+        },
+    }
+}

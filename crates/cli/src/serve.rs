@@ -1,0 +1,337 @@
+//! `symbolon serve`: both listeners, the workers beside them, and an orderly end (G4, G7).
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use symbolon_api::{
+    Api, Gauge, HttpSettings, Metrics, RateLimits, ServeSettings, Stopped, UseCases,
+    management::{Management, Stopping, router as management_router},
+    router,
+    test_mode::TestMode,
+};
+use symbolon_domain::{audit::Refusals, outbox::Outbox};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinHandle,
+};
+
+use crate::settings::Settings;
+use crate::test_mode::{RecordingCarrier, TestClock};
+use crate::wiring::{self, Service, Surroundings, WiringError};
+use crate::{CommandResult, chain, logging};
+
+/// So long before it stops accepting the service says that it is not ready (X2).
+const NOT_READY_FIRST: Duration = Duration::from_millis(100);
+
+/// Why the service did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The runtime could not be started.
+    #[error("the runtime could not be started")]
+    Runtime(#[source] io::Error),
+    /// Test mode would be open to others.
+    #[error("--test-mode is for loopback only: {key} is {address}")]
+    TestModeInTheOpen {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({key})")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Signals cannot be received.
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+    /// The service could not be put together.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// What was running took longer than `http.shutdown_timeout`.
+    #[error("what was running was cut off after {0:?} (http.shutdown_timeout)")]
+    CutOff(Duration),
+}
+
+/// Runs the service until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It could not start, or could not end in order.
+pub async fn run(settings: Settings, test_mode: bool) -> CommandResult {
+    logging::start(&settings.log);
+    let running = if test_mode {
+        start_in_test_mode(&settings).await?
+    } else {
+        start(&settings, Surroundings::real(), None).await?
+    };
+    tracing::info!(
+        address = %running.address,
+        management = %running.management_address,
+        public_url = %settings.http.public_url,
+        test_mode,
+        "ready"
+    );
+    wait_for_signal().await.map_err(ServeError::Signals)?;
+    tracing::info!("stopping");
+    Ok(running.stop().await?)
+}
+
+async fn wait_for_signal() -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+async fn start_in_test_mode(settings: &Settings) -> Result<Running, ServeError> {
+    let listeners =
+        [("http.listen", settings.http.listen), ("management.listen", settings.management.listen)];
+    for (key, address) in listeners {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::TestModeInTheOpen { key, address });
+        }
+    }
+    let real = Surroundings::real();
+    let clock = Arc::new(TestClock::new(real.clock));
+    let mail = Arc::new(RecordingCarrier::new());
+    let recording = Arc::clone(&mail);
+    let surroundings = Surroundings {
+        clock: clock.clone(),
+        entropy: real.entropy,
+        around_email: Box::new(move |carrier| {
+            recording.stand_before(carrier);
+            recording
+        }),
+    };
+    start(settings, surroundings, Some(TestMode { clock, mail })).await
+}
+
+/// A service that runs.
+pub struct Running {
+    /// Where the public listener is.
+    pub address: SocketAddr,
+    /// Where the management listener is.
+    pub management_address: SocketAddr,
+    /// What it runs.
+    pub service: Arc<Service>,
+    shutdown_timeout: Duration,
+    not_ready: Stopping,
+    stop: watch::Sender<Stage>,
+    public: JoinHandle<Stopped>,
+    management: JoinHandle<Stopped>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// How far a stop is: the public listener ends first, then the workers, then the management listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Running,
+    PublicEnds,
+    WorkersEnd,
+    ManagementEnds,
+}
+
+/// Puts the service together and starts it.
+///
+/// # Errors
+/// It cannot be put together, or an address cannot be listened on.
+pub async fn start(
+    settings: &Settings,
+    surroundings: Surroundings,
+    test_mode: Option<TestMode>,
+) -> Result<Running, ServeError> {
+    let listener = listen("http.listen", settings.http.listen).await?;
+    let management_listener = listen("management.listen", settings.management.listen).await?;
+    let service = Arc::new(wiring::open(settings, surroundings).await?);
+    let (address, management_address) =
+        (local("http.listen", &listener)?, local("management.listen", &management_listener)?);
+
+    let metrics = Metrics::new(gauges(&service));
+    let not_ready = Stopping::default();
+    let management = management_router(Management {
+        outbox: service.outbox.clone(),
+        clock: Arc::clone(&service.clock),
+        metrics: metrics.clone(),
+        stopping: not_ready.clone(),
+    });
+    let api = Api::new(use_cases(&service), http(settings, test_mode.is_some()), metrics);
+    let public = router(&api, test_mode);
+
+    let (stop, stage) = watch::channel(Stage::Running);
+    let limits = serving(settings);
+    let reached = |wanted| {
+        let mut stage = stage.clone();
+        async move {
+            // A sender that is gone is a service that is gone.
+            drop(stage.wait_for(|stage| *stage >= wanted).await);
+        }
+    };
+    Ok(Running {
+        address,
+        management_address,
+        shutdown_timeout: limits.shutdown_timeout,
+        not_ready,
+        public: tokio::spawn(symbolon_api::serve(
+            listener,
+            public,
+            limits.clone(),
+            reached(Stage::PublicEnds),
+        )),
+        management: tokio::spawn(symbolon_api::serve(
+            management_listener,
+            management,
+            limits,
+            reached(Stage::ManagementEnds),
+        )),
+        workers: vec![
+            tokio::spawn(deliver(
+                service.outbox.clone(),
+                settings.messages.poll_interval.to_std(),
+                reached(Stage::WorkersEnd),
+            )),
+            tokio::spawn(write_refusals(
+                service.refusals.clone(),
+                settings.audit.refusal_flush_interval.to_std(),
+                reached(Stage::WorkersEnd),
+            )),
+        ],
+        service,
+        stop,
+    })
+}
+
+impl Running {
+    /// Says that it is not ready, stops accepting, finishes what runs, writes what is left (G4).
+    ///
+    /// # Errors
+    /// Something was still running when the time was up.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        self.not_ready.begin();
+        tokio::time::sleep(NOT_READY_FIRST).await;
+        self.stop.send_replace(Stage::PublicEnds);
+        let public = self.public.await;
+        self.stop.send_replace(Stage::WorkersEnd);
+        for worker in self.workers {
+            drop(worker.await);
+        }
+        self.stop.send_replace(Stage::ManagementEnds);
+        drop(self.management.await);
+        self.service.close().await;
+        match public {
+            Ok(Stopped::Finished) => Ok(()),
+            Ok(Stopped::CutOff) | Err(_) => Err(ServeError::CutOff(self.shutdown_timeout)),
+        }
+    }
+}
+
+/// Delivers messages as they come, until it is told to stop; what is left then is for the next start.
+async fn deliver(outbox: Outbox, poll_interval: Duration, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        match outbox.deliver_due().await {
+            Ok(turn) if turn.total() > 0 => {
+                tracing::info!(turn.delivered, turn.postponed, turn.dropped, "messages");
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = chain(&error), "messages cannot be delivered"),
+        }
+        tokio::select! {
+            () = &mut stop => return,
+            () = outbox.wait(poll_interval) => {}
+        }
+    }
+}
+
+/// Writes refusals now and then, and a last time at the end.
+async fn write_refusals(refusals: Refusals, interval: Duration, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let stopping = tokio::select! {
+            () = &mut stop => true,
+            () = tokio::time::sleep(interval) => false,
+        };
+        if let Err(error) = refusals.flush().await {
+            tracing::error!(error = chain(&error), "refusals cannot be written to the audit log");
+        }
+        if stopping {
+            return;
+        }
+    }
+}
+
+async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { key, address, source })
+}
+
+fn local(key: &'static str, listener: &TcpListener) -> Result<SocketAddr, ServeError> {
+    let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+    listener.local_addr().map_err(|source| ServeError::Listen { key, address: unspecified, source })
+}
+
+fn use_cases(service: &Service) -> UseCases {
+    UseCases {
+        accounts: service.accounts.clone(),
+        sign_up: service.sign_up.clone(),
+        sign_in: service.sign_in.clone(),
+        sessions: service.sessions.clone(),
+        outbox: service.outbox.clone(),
+        keys: Arc::clone(&service.tokens),
+        clock: Arc::clone(&service.clock),
+        entropy: Arc::clone(&service.entropy),
+        pii: service.pii.clone(),
+    }
+}
+
+fn http(settings: &Settings, test_mode: bool) -> HttpSettings {
+    let (http, limits) = (&settings.http, &settings.rate_limits);
+    let limits = RateLimits {
+        sign_up: limits.sign_up.get(),
+        sign_in: limits.sign_in.get(),
+        codes: limits.codes.get(),
+        verify: limits.verify.get(),
+        other: limits.other.get(),
+    };
+    HttpSettings {
+        public_url: http.public_url.to_string(),
+        trusted_proxies: http.trusted_proxies.iter().map(|range| range.network()).collect(),
+        allowed_origins: http.cors.allowed_origins.iter().map(ToString::to_string).collect(),
+        request_timeout: http.request_timeout.to_std(),
+        body_limit: usize::try_from(http.body_limit).unwrap_or(usize::MAX),
+        rate_limits: (!test_mode).then_some(limits),
+    }
+}
+
+fn serving(settings: &Settings) -> ServeSettings {
+    let http = &settings.http;
+    ServeSettings {
+        header_timeout: http.header_timeout.to_std(),
+        keep_alive: http.keep_alive.to_std(),
+        shutdown_timeout: http.shutdown_timeout.to_std(),
+        ..ServeSettings::default()
+    }
+}
+
+fn gauges(service: &Arc<Service>) -> Vec<Gauge> {
+    let gauge = |name, description, read: fn(&Service) -> f64| {
+        let service = Arc::clone(service);
+        Gauge { name, description, read: Arc::new(move || read(&service)) }
+    };
+    vec![
+        gauge("symbolon_password_queue", "Passwords that wait to be hashed.", |service| {
+            f64::from(u32::try_from(service.hasher.queue_depth()).unwrap_or(u32::MAX))
+        }),
+        gauge("symbolon_password_hashes", "Passwords hashed since the start.", |service| {
+            f64::from(u32::try_from(service.hasher.hashes_computed()).unwrap_or(u32::MAX))
+        }),
+    ]
+}

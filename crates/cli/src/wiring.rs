@@ -1,0 +1,271 @@
+//! Where stores, carriers and use cases meet: the only place that knows which adapter stands behind which port.
+
+use std::{fs, path::Path, sync::Arc};
+
+use symbolon_adapters::{
+    email::{FileCarrier, Sender},
+    jwt::JwtKeys,
+    password_hash::PasswordHashPool,
+    sqlite::{OpenOptions, SqliteStore},
+    system::{SystemClock, SystemEntropy},
+    templates::{TemplateGlobals, TemplateSet},
+};
+use symbolon_domain::{
+    accounts::Accounts,
+    audit::{Audit, Refusals},
+    clock::Clock,
+    entropy::Entropy,
+    one_time_codes::OneTimeCodes,
+    outbox::{EmailCarrier, Outbox, OutboxPorts},
+    passwords::{PasswordPolicy, PasswordUse},
+    pii::PiiHasher,
+    sealing::{Peppers, Sealer},
+    sessions::{SessionPorts, SessionTokens, Sessions},
+    sign_in::{SignIn, SignInPorts},
+    sign_up::{SignUp, SignUpPorts},
+    signing_keys::{SigningKeys, TokenKeys},
+};
+
+use crate::settings::{Settings, StoreUrl};
+
+mod error;
+pub(crate) mod master_key;
+mod settings;
+
+pub use self::error::WiringError;
+
+/// What the service calls itself in messages.
+const SERVICE_NAME: &str = "Symbolon";
+
+/// What the tests and the test mode put in the place of the real thing.
+pub struct Surroundings {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Stands in front of the configured e-mail carrier.
+    pub around_email: Box<dyn FnOnce(Arc<dyn EmailCarrier>) -> Arc<dyn EmailCarrier> + Send>,
+}
+
+impl Surroundings {
+    /// The system's clock and random source, and nothing in front of the carrier.
+    #[must_use]
+    pub fn real() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy::new()),
+            around_email: Box::new(|carrier| carrier),
+        }
+    }
+}
+
+/// Every use case over the configured store.
+pub struct Service {
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Signing up.
+    pub sign_up: SignUp,
+    /// Signing in.
+    pub sign_in: SignIn,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Messages.
+    pub outbox: Outbox,
+    /// What happened.
+    pub audit: Audit,
+    /// What was refused and is not written yet.
+    pub refusals: Refusals,
+    /// The keys that sign.
+    pub signing_keys: SigningKeys,
+    /// Signs and verifies with them.
+    pub tokens: Arc<dyn TokenKeys>,
+    /// Hashes personal data for logs.
+    pub pii: PiiHasher,
+    /// Hashes passwords; its gauges are in the metrics.
+    pub hasher: Arc<PasswordHashPool>,
+    /// The store itself, to be closed at the end.
+    pub store: Arc<SqliteStore>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Service {
+    /// Ends the store: what waits is written, and nothing after it.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+/// Puts the service together for serving: a store that is not there is made, with its master key (G10).
+///
+/// # Errors
+/// See [`WiringError`].
+pub async fn open(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
+    let StoreUrl::Sqlite { path } = &settings.store.url;
+    make_directories(settings, path)?;
+    let keys = master_key::load_or_create(settings, path, &surroundings.entropy)?;
+    let store = open_store(path, OpenOptions::create())?;
+    let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
+    service.signing_keys.load_or_create(settings::algorithm(settings)).await?;
+    Ok(service)
+}
+
+/// Puts the service together over a store that is there already; nothing is made. For commands that look.
+///
+/// # Errors
+/// See [`WiringError`].
+pub async fn open_existing(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
+    let StoreUrl::Sqlite { path } = &settings.store.url;
+    if !exists(path)? {
+        return Err(WiringError::NoStore(path.clone()));
+    }
+    let keys = master_key::load(settings, &surroundings.entropy)?;
+    let store = open_store(path, OpenOptions::existing())?;
+    let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
+    service.signing_keys.load().await?;
+    Ok(service)
+}
+
+/// Is there a store at this path?
+pub(crate) fn exists(path: &Path) -> Result<bool, WiringError> {
+    SqliteStore::exists(path).map_err(|source| WiringError::Directory { path: path.to_owned(), source })
+}
+
+fn open_store(path: &Path, options: OpenOptions) -> Result<Arc<SqliteStore>, WiringError> {
+    SqliteStore::open(path, &options).map_err(|source| WiringError::Store { path: path.to_owned(), source })
+}
+
+/// The directories of everything that will be made, for their owner's eyes only.
+pub(crate) fn make_directories(settings: &Settings, store: &Path) -> Result<(), WiringError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let parent = store.parent().filter(|parent| !parent.as_os_str().is_empty());
+    for path in [Some(settings.data_dir.as_path()), parent].into_iter().flatten() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|source| WiringError::Directory { path: path.to_owned(), source })?;
+    }
+    Ok(())
+}
+
+async fn assemble(
+    configured: &Settings,
+    surroundings: Surroundings,
+    store: Arc<SqliteStore>,
+    sealer: Arc<dyn Sealer>,
+) -> Result<Service, WiringError> {
+    let Surroundings { clock, entropy, around_email } = surroundings;
+    let peppers = Peppers::load(&*store, &sealer, &*entropy).await?;
+    let hasher = Arc::new(
+        PasswordHashPool::new(settings::hashing(configured), Arc::clone(&entropy))
+            .map_err(WiringError::Hashing)?,
+    );
+    let tokens: Arc<dyn TokenKeys> = Arc::new(JwtKeys::new());
+    let outbox = Outbox::new(
+        OutboxPorts {
+            store: store.clone(),
+            sealer: Arc::clone(&sealer),
+            templates: Arc::new(templates(configured)?),
+            email: around_email(email(configured)?),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        },
+        settings::outbox(configured),
+    );
+    let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
+    let issuer = configured.http.public_url.to_string();
+    let sessions = Sessions::new(
+        SessionPorts {
+            store: store.clone(),
+            tokens: SessionTokens::new(Arc::clone(&tokens), Arc::clone(&entropy), &issuer),
+            refusals: refusals.clone(),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        },
+        settings::sessions(configured),
+    );
+    let codes = settings::one_time_codes(configured);
+    let codes = OneTimeCodes::new(store.clone(), peppers.clone(), Arc::clone(&entropy), codes);
+    Ok(Service {
+        accounts: Accounts::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
+        sign_up: SignUp::new(
+            SignUpPorts {
+                store: store.clone(),
+                policy: policy(configured, &hasher)?,
+                hasher: hasher.clone(),
+                codes: codes.clone(),
+                sessions: sessions.clone(),
+                outbox: outbox.clone(),
+                peppers: peppers.clone(),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+            },
+            settings::sign_up(configured),
+        ),
+        sign_in: SignIn::new(
+            SignInPorts {
+                store: store.clone(),
+                hasher: hasher.clone(),
+                codes,
+                sessions: sessions.clone(),
+                outbox: outbox.clone(),
+                peppers: peppers.clone(),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+            },
+            settings::sign_in(configured),
+        ),
+        audit: Audit::new(store.clone()),
+        signing_keys: SigningKeys {
+            store: store.clone(),
+            sealer,
+            tokens: Arc::clone(&tokens),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        },
+        pii: pii(configured, &peppers),
+        sessions,
+        outbox,
+        refusals,
+        tokens,
+        hasher,
+        store,
+        clock,
+        entropy,
+    })
+}
+
+fn email(settings: &Settings) -> Result<Arc<dyn EmailCarrier>, WiringError> {
+    let email = &settings.messages.email;
+    let sender = Sender::new(email.from.name(), email.from.address()).map_err(|_| WiringError::Sender)?;
+    Ok(Arc::new(FileCarrier::new(email.directory.clone(), sender)))
+}
+
+fn templates(settings: &Settings) -> Result<TemplateSet, WiringError> {
+    let messages = &settings.messages;
+    let public_url = settings.http.public_url.to_string();
+    let globals = TemplateGlobals { service_name: SERVICE_NAME, public_url: &public_url };
+    TemplateSet::load(messages.templates.as_deref(), messages.language.as_str(), globals)
+        .map_err(WiringError::Templates)
+}
+
+fn policy(settings: &Settings, hasher: &Arc<PasswordHashPool>) -> Result<PasswordPolicy, WiringError> {
+    let passwords = &settings.passwords;
+    let own = match &passwords.blocklist {
+        None => String::new(),
+        Some(path) => fs::read_to_string(path)
+            .map_err(|source| WiringError::Blocklist { path: path.clone(), source })?,
+    };
+    let own = own.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
+    // Every account has a second factor.
+    let purpose = PasswordUse::WithSecondFactor;
+    Ok(PasswordPolicy::new(purpose, settings::count(passwords.minimum_length), own, hasher.clone()))
+}
+
+fn pii(settings: &Settings, peppers: &Peppers) -> PiiHasher {
+    let salt = settings.log.pii_salt.as_ref().map(|salt| salt.expose().as_bytes());
+    PiiHasher::new(salt.unwrap_or(peppers.pii_salt()))
+}
