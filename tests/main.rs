@@ -1,1 +1,10 @@
-//! P.
+//! Everything that is tested across crates: stores against their contracts, and the service end to end.
+
+#![cfg(test)]
+
+mod backends;
+mod cli;
+mod contract;
+mod faults;
+mod http;
+mod support;

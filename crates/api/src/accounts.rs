@@ -68,6 +68,7 @@ pub(crate) struct AccountIdentifierBody {
 
 /// What is to change; what is not named stays as it is.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = AccountChange, example = json!({"name": "Ada Lovelace"}))]
 pub(crate) struct AccountChangeBody {
     /// The new name; null takes it away.

@@ -103,7 +103,8 @@ fn origin(api: &Api, request: &Request) -> Origin {
 /// So much of the `User-Agent` as is kept, without control characters.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
-    let text: String = String::from_utf8_lossy(value.as_bytes()).chars().filter(|c| !c.is_control()).collect();
+    let text: String =
+        String::from_utf8_lossy(value.as_bytes()).chars().filter(|c| !c.is_control()).collect();
     let end = text.floor_char_boundary(Origin::MAX_USER_AGENT);
     text.get(..end).filter(|text| !text.is_empty()).map(str::to_owned)
 }

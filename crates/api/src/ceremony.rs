@@ -46,6 +46,7 @@ pub(crate) struct PageOrigin(Result<(), Problem>);
 
 /// An identifier as a person gives it.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Identifier, example = json!({"type": "email", "value": "ada@example.org"}))]
 #[expect(dead_code, reason = "read member by member; this is how the document shows it")]
 pub(crate) struct IdentifierBody {
@@ -59,6 +60,7 @@ pub(crate) struct IdentifierBody {
 
 /// A code from a message.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Code, example = json!({"code": "123456"}))]
 pub(crate) struct CodeBody {
     /// Six digits; spaces are forgiven.
@@ -218,7 +220,9 @@ pub(crate) fn identifier(fields: &mut Fields) -> Option<EmailAddress> {
         let address = fields.required("value", |text| {
             text.expose_secret().parse::<EmailAddress>().map_err(|error| match error {
                 InvalidEmailAddress::TooLong => Fault::new(Slug::Overflow, "at most 254 bytes are allowed"),
-                InvalidEmailAddress::Format => Fault::new(Slug::InvalidFormat, "an e-mail address is expected"),
+                InvalidEmailAddress::Format => {
+                    Fault::new(Slug::InvalidFormat, "an e-mail address is expected")
+                }
             })
         });
         kind.and(address)

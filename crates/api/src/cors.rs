@@ -62,7 +62,11 @@ mod tests {
             let request = request(Method::OPTIONS, origin);
             let mut response = preflight(&request).unwrap();
             allow(response.headers_mut(), listed_origin(&request, &allowed), true);
-            assert_eq!(response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), listed, "{origin}");
+            assert_eq!(
+                response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+                listed,
+                "{origin}"
+            );
             assert_eq!(response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS), listed);
         }
         assert!(preflight(&request(Method::POST, "https://app.example.org")).is_none());

@@ -206,8 +206,13 @@ impl Parameters {
     }
 
     /// A parameter that may be absent.
-    pub(crate) fn optional<T: std::str::FromStr>(&mut self, name: &'static str, detail: &'static str) -> Option<T> {
-        let values: Vec<String> = self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
+    pub(crate) fn optional<T: std::str::FromStr>(
+        &mut self,
+        name: &'static str,
+        detail: &'static str,
+    ) -> Option<T> {
+        let values: Vec<String> =
+            self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
         match values.as_slice() {
             [] => None,
             [value] => value.parse().ok().or_else(|| self.fault(name, Slug::InvalidFormat, detail)),

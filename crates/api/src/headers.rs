@@ -18,7 +18,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const LARGEST_HEADERS: usize = 40 * 1024;
 
 /// An answer of ours is data, not a page: nothing in it may run or be framed.
-const NO_CONTENT_RUNS: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const NO_CONTENT_RUNS: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Two years, as is usual for services that are never without TLS again.
 const HSTS: &str = "max-age=63072000";

@@ -39,6 +39,9 @@ mod openapi;
 mod router;
 pub mod test_mode;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     metrics::{Gauge, Metrics},
     openapi::openapi,

@@ -16,7 +16,7 @@ use governor::{Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::Das
 use symbolon_domain::clock::Clock;
 
 use crate::{
-    problem::{Problem, ProblemType, Retry},
+    problem::{Problem, ProblemType, Retry, whole_seconds},
     settings::RateLimits,
 };
 
@@ -115,8 +115,7 @@ impl Counted {
         let limiter = self.limiter.read().unwrap_or_else(PoisonError::into_inner);
         limiter.check_key(&source).map_err(|refused| {
             let wait = refused.wait_time_from(governor::clock::Clock::now(&self.clock));
-            let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
-            Problem::new(ProblemType::TooManyRequests).retry(Retry::After(seconds))
+            Problem::new(ProblemType::TooManyRequests).retry(Retry::After(whole_seconds(wait)))
         })
     }
 
@@ -201,12 +200,17 @@ mod tests {
     #[test]
     fn loopback_is_never_refused() {
         let (_, limits) = limits();
-        assert!((0..1_000).all(|_| passes(&limits, "/v1/sign-in", "127.0.0.1") && passes(&limits, "/", "::1")));
+        assert!(
+            (0..1_000).all(|_| passes(&limits, "/v1/sign-in", "127.0.0.1") && passes(&limits, "/", "::1"))
+        );
     }
 
     #[test]
     fn one_subscriber_of_ipv6_is_one_source() {
         let (_, limits) = limits();
-        assert_eq!((0..100).filter(|n| passes(&limits, "/v1/sign-up", &format!("2001:db8::{n:x}"))).count(), 30);
+        assert_eq!(
+            (0..100).filter(|n| passes(&limits, "/v1/sign-up", &format!("2001:db8::{n:x}"))).count(),
+            30
+        );
     }
 }

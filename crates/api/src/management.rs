@@ -79,7 +79,6 @@ struct OutboxAge {
 }
 
 /// `GET /health/live`, `GET /health/ready`, `GET /metrics`.
-#[must_use]
 pub fn router(management: Management) -> Router {
     Router::new()
         .route("/health/live", get(live))
@@ -98,7 +97,8 @@ async fn ready(State(management): State<Management>) -> Response {
     }
     readiness(match backlog(&management).await {
         Some(backlog) => {
-            let outbox = Some(OutboxAge { pending: backlog.pending, oldest_seconds: age(&management, backlog) });
+            let outbox =
+                Some(OutboxAge { pending: backlog.pending, oldest_seconds: age(&management, backlog) });
             Readiness { ready: true, store: Some("ok"), outbox }
         }
         None => Readiness { ready: false, store: Some("unavailable"), outbox: None },

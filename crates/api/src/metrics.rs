@@ -51,7 +51,11 @@ impl Metrics {
         let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
         recorder.describe_counter(REQUESTS.into(), None, "Requests that were answered.".into());
         let seconds = Some(Unit::Seconds);
-        recorder.describe_histogram(DURATIONS.into(), seconds, "Time from a request's head to its answer.".into());
+        recorder.describe_histogram(
+            DURATIONS.into(),
+            seconds,
+            "Time from a request's head to its answer.".into(),
+        );
         for gauge in &gauges {
             recorder.describe_gauge(gauge.name.into(), None, gauge.description.into());
         }
@@ -102,7 +106,10 @@ mod tests {
         let duration = Duration::from_millis(3);
         one.count(&Answered { method: "GET", route: "/v1/sessions/{id}", status: StatusCode::OK, duration });
         let text = one.render();
-        assert!(text.contains(r#"http_requests_total{method="GET",route="/v1/sessions/{id}",status="200"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"http_requests_total{method="GET",route="/v1/sessions/{id}",status="200"} 1"#),
+            "{text}"
+        );
         assert!(text.contains(r#"le="0.005"} 1"#) && text.contains("queue 7"), "{text}");
         assert!(!other.render().contains("/v1/sessions"));
     }

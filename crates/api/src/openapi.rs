@@ -7,6 +7,7 @@ use axum::{
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{RefOr, Schema},
 };
 
 use crate::{
@@ -50,12 +51,17 @@ impl Modify for SecuritySchemes {
         let cookie = |cookie: cookies::Cookie, description: &str| {
             SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(cookie.name, description)))
         };
-        let binding = ApiKeyValue::with_description("Symbolon-Binding", "The binding of the sign-up or sign-in");
+        let binding =
+            ApiKeyValue::with_description("Symbolon-Binding", "The binding of the sign-up or sign-in");
         components.add_security_scheme("session", bearer("The access token of a session"));
         components.add_security_scheme("pre_authorized", bearer("The token of a ceremony's first factor"));
         components.add_security_scheme("binding", SecurityScheme::ApiKey(ApiKey::Header(binding)));
-        components.add_security_scheme("session_cookie", cookie(cookies::SESSION, "The access token of a session"));
-        components.add_security_scheme("refresh_cookie", cookie(cookies::REFRESH, "The refresh token of a session"));
+        components
+            .add_security_scheme("session_cookie", cookie(cookies::SESSION, "The access token of a session"));
+        components.add_security_scheme(
+            "refresh_cookie",
+            cookie(cookies::REFRESH, "The refresh token of a session"),
+        );
         components.add_security_scheme("binding_cookie", cookie(cookies::BINDING, "The client's binding"));
     }
 }
@@ -66,13 +72,29 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     router::documented().into_openapi()
 }
 
+/// A body that may be absent is described as one that may be `null`, which is not so.
+pub(crate) fn tell_absent_from_null(document: &mut utoipa::openapi::OpenApi) {
+    let operations = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
+    for operation in operations {
+        let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+        for content in body.content.values_mut() {
+            if let RefOr::T(content) = content
+                && let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema
+            {
+                content.schema = choice.items.first().cloned();
+            }
+        }
+    }
+}
+
 /// `GET /openapi.json`: always the same bytes.
 pub(crate) fn handler(
     document: &utoipa::openapi::OpenApi,
 ) -> impl Fn() -> std::future::Ready<Response> + Clone + Send + Sync + 'static {
     let json = axum::body::Bytes::from(serde_json::to_vec(document).unwrap_or_default());
     move || {
-        let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
+        let headers =
+            [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")];
         std::future::ready((headers, json.clone()).into_response())
     }
 }

@@ -4,7 +4,7 @@
 //! A handler's [`Problem`] travels to the boundary inside an empty response; only there does it get its request id,
 //! its body and, when it is ours to answer for, its one log line.
 
-use std::{borrow::Cow, error::Error, sync::Arc};
+use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -27,7 +27,7 @@ use crate::fields::Fault;
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// A wait is never announced as longer than this, in seconds.
-const LONGEST_WAIT: u64 = 3_600;
+const LONGEST_WAIT: u64 = 86_400;
 
 /// Why a request was not answered as its caller wished.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub(crate) enum Retry {
     At(Timestamp),
 }
 
-/// One thing that is wrong with a request (A2).
+/// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FieldError, example = json!({"slug": "missing", "pointer": "/password", "detail": "this member is required"}))]
 pub(crate) struct FieldError {
@@ -61,7 +61,7 @@ pub(crate) struct FieldError {
     pub(crate) detail: Cow<'static, str>,
 }
 
-/// What can be wrong with one part of a request (A2).
+/// What can be wrong with one part of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = FieldErrorSlug)]
@@ -108,8 +108,7 @@ pub(crate) struct ProblemBody {
     /// The request's id, also in `X-Request-Id`; quote it when you ask for help.
     #[schema(value_type = String, format = "uuid")]
     request_id: RequestId,
-    /// Everything that is wrong with the request.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Everything that is wrong with the request, where there is more to say.
     errors: Vec<FieldError>,
 }
 
@@ -127,6 +126,11 @@ impl Problem {
     /// One fault of one member of the body.
     pub(crate) fn at(pointer: &str, fault: Fault) -> Self {
         Self::invalid(vec![fault.at(Place::Pointer(pointer.to_owned()))])
+    }
+
+    /// A problem that one header is to blame for.
+    pub(crate) fn of_header(kind: ProblemType, name: &str, fault: Fault) -> Self {
+        Self { errors: vec![fault.at(Place::Header(name.to_owned()))], ..Self::new(kind) }
     }
 
     /// Our own failure, with what caused it for the log.
@@ -186,10 +190,15 @@ impl Retry {
     fn seconds(self, now: Timestamp) -> u64 {
         let seconds = match self {
             Self::After(seconds) => seconds,
-            Self::At(moment) => u64::try_from(moment.since(now).as_millis().div_ceil(1_000)).unwrap_or(u64::MAX),
+            Self::At(moment) => whole_seconds(moment.since(now)),
         };
         seconds.clamp(1, LONGEST_WAIT)
     }
+}
+
+/// Rounded up.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
 }
 
 impl IntoResponse for Problem {
@@ -231,4 +240,37 @@ pub(crate) fn of_status(status: StatusCode) -> Problem {
     } else {
         ProblemType::InvalidRequest
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_rounded_up_and_never_endless() {
+        let now = Timestamp::from_seconds(1_000);
+        let wait = |micros: i64| Retry::At(Timestamp::from_micros(1_000_000_000 + micros)).seconds(now);
+        assert_eq!([wait(-5_000_000), wait(0), wait(1), wait(1_000_000), wait(1_000_001)], [1, 1, 1, 1, 2]);
+        assert_eq!(Retry::At(Timestamp::MAX).seconds(now), 86_400);
+        assert_eq!(Retry::After(0).seconds(now), 1);
+    }
+
+    /// A bare status of the framework never becomes a finding about a token, a code or a ceremony.
+    #[test]
+    fn a_bare_status_has_its_general_problem() {
+        for (status, slug) in [
+            (400, "invalid_request"),
+            (401, "unauthorized"),
+            (404, "not_found"),
+            (405, "method_not_allowed"),
+            (413, "payload_too_large"),
+            (418, "invalid_request"),
+            (500, "internal_error"),
+            (503, "unavailable"),
+            (504, "internal_error"),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(of_status(status).kind().slug(), slug, "{status}");
+        }
+    }
 }

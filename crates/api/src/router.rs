@@ -16,7 +16,6 @@ use crate::{
 };
 
 /// The service's router; with test mode's own endpoints where there is a test mode (G7).
-#[must_use]
 pub fn router(api: &Arc<Api>, test_mode: Option<TestMode>) -> Router {
     let (routes, document) = documented().split_for_parts();
     let routes = routes.merge(docs::routes()).route("/openapi.json", get(openapi::handler(&document)));
@@ -33,10 +32,12 @@ pub fn router(api: &Arc<Api>, test_mode: Option<TestMode>) -> Router {
 
 /// The routes that the OpenAPI document describes.
 pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::with_openapi(openapi::Document::openapi())
+    let mut routes = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(sign_up::routes())
         .merge(sign_in::routes())
         .merge(sessions::routes())
         .merge(accounts::routes())
-        .merge(signing_keys::routes())
+        .merge(signing_keys::routes());
+    openapi::tell_absent_from_null(routes.get_openapi_mut());
+    routes
 }

@@ -4,12 +4,7 @@
 //! header from 60 seconds of rest. [`activity`] keeps track of what a connection is doing instead, and a look at it
 //! every so often decides.
 
-use std::{
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -120,7 +115,8 @@ impl Connections {
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = hold(stream, peer, self.router.clone(), self.settings.clone(), self.stage.clone());
+                let connection =
+                    hold(stream, peer, self.router.clone(), self.settings.clone(), self.stage.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(place);

@@ -28,7 +28,10 @@ use crate::{
     caller::{Caller, RefreshCookie, cookies},
     ceremony::{Delivery, PageOrigin, SessionBody, session_opened},
     fields::{Body, Fault, Fields, FromFields, Parameters},
-    problem::{EndProblems, ListProblems, Problem, ProblemType, RefreshProblems, Slug, VerifyProblems},
+    problem::{
+        EndManyProblems, EndProblems, ListProblems, Problem, ProblemType, RefreshProblems, Slug,
+        VerifyProblems,
+    },
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -42,7 +45,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 
 /// A session token and the binding that its client shows with it.
 #[derive(ToSchema)]
-#[schema(as = SessionQuestion)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SessionQuestion, example = json!({"access_token": "eyJ…", "binding": "sym_cb_…"}))]
 pub(crate) struct VerifyBody {
     /// The token in question.
     #[schema(value_type = String)]
@@ -59,12 +63,18 @@ pub(crate) struct AnswerBody {
     active: bool,
     /// The token's claims.
     #[serde(flatten)]
+    #[schema(value_type = ClaimsBody)]
     claims: Option<ClaimsBody>,
+}
+
+impl AnswerBody {
+    const INACTIVE: Self = Self { active: false, claims: None };
 }
 
 /// A refresh token; missing where it travels in a cookie.
 #[derive(ToSchema)]
-#[schema(as = Refresh)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Refresh, example = json!({"refresh_token": "sym_rt_…"}))]
 pub(crate) struct RefreshBody {
     /// The refresh token that came last.
     #[schema(value_type = Option<String>)]
@@ -135,9 +145,17 @@ impl FromFields for RefreshBody {
 async fn verify(
     State(api): State<Arc<Api>>,
     Extension(origin): Extension<Origin>,
-    Body(body): Body<VerifyBody>,
+    body: Result<Body<VerifyBody>, Problem>,
 ) -> Result<Json<AnswerBody>, Problem> {
-    let claims = match api.use_cases.sessions.verify(&body.access_token, body.binding.as_ref(), &origin).await {
+    let body = match body {
+        Ok(Body(body)) => body,
+        Err(problem) if problem.kind() == ProblemType::InvalidRequest => {
+            return Ok(Json(AnswerBody::INACTIVE));
+        }
+        Err(problem) => return Err(problem),
+    };
+    let claims = match api.use_cases.sessions.verify(&body.access_token, body.binding.as_ref(), &origin).await
+    {
         Ok((claims, _)) => Some(ClaimsBody::from(claims)),
         Err(VerifyError::Inactive(_)) => None,
         Err(VerifyError::Store(error)) => return Err(error.into()),
@@ -165,7 +183,9 @@ async fn refresh(
     let (token, delivery) = match (body.refresh_token, cookie.token) {
         (Some(token), _) => (token, Delivery::Body),
         (None, Some(token)) => (token, Delivery::Cookies),
-        (None, None) => return Err(Problem::at("/refresh_token", Fault::new(Slug::Missing, "it is required"))),
+        (None, None) => {
+            return Err(Problem::at("/refresh_token", Fault::new(Slug::Missing, "it is required")));
+        }
     };
     page.may_use(if cookie.binds { Delivery::Cookies } else { delivery })?;
     let grant = api.use_cases.sessions.refresh(&token, cookie.binding.as_ref(), &origin).await?;
@@ -182,7 +202,11 @@ async fn refresh(
     ),
     responses((status = 200, description = "One page", body = SessionListBody), ListProblems),
 )]
-async fn list(State(api): State<Arc<Api>>, caller: Caller, uri: Uri) -> Result<Json<SessionListBody>, Problem> {
+async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<SessionListBody>, Problem> {
     let page = page_request(&uri)?;
     let current = caller.signed_in.session_id;
     let page = api.use_cases.sessions.list(caller.signed_in.account_id, page).await?;
@@ -197,7 +221,7 @@ async fn list(State(api): State<Arc<Api>>, caller: Caller, uri: Uri) -> Result<J
     delete, path = "/v1/sessions", tag = "sessions", operation_id = "revoke_sessions",
     security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
     params(("keep_current" = Option<bool>, Query, description = "All but the one that asks")),
-    responses((status = 204, description = "They have ended"), EndProblems),
+    responses((status = 204, description = "They have ended"), EndManyProblems),
 )]
 async fn revoke_many(
     State(api): State<Arc<Api>>,

@@ -22,20 +22,16 @@ use crate::{
         first_factor_done, session_opened,
     },
     fields::{Body, Fields, FromFields},
-    problem::{
-        ChallengeProblems, Problem, ProblemType, Retry, SignInCodeProblems, SignInProblems,
-    },
+    problem::{ChallengeProblems, Problem, ProblemType, Retry, SignInCodeProblems, SignInProblems},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default()
-        .routes(routes!(start))
-        .routes(routes!(verify_code))
-        .routes(routes!(challenge))
+    OpenApiRouter::default().routes(routes!(start)).routes(routes!(verify_code)).routes(routes!(challenge))
 }
 
 /// An address and a password.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = SignIn, example = json!({
     "identifier": {"type": "email", "value": "ada@example.org"},
     "password": "a long walk by the river",
@@ -54,6 +50,7 @@ pub(crate) struct SignInBody {
 
 /// A second factor's code.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = SignInCode, example = json!({"method": "email_otp", "code": "123456"}))]
 pub(crate) struct SignInCodeBody {
     /// By which second factor.
@@ -70,6 +67,7 @@ pub(crate) struct SignInCodeBody {
 
 /// Which second factor to begin.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ChallengeRequest, example = json!({"method": "email_otp"}))]
 pub(crate) struct ChallengeRequestBody {
     /// `email_otp` when nothing is said.
@@ -174,7 +172,8 @@ async fn challenge(
 /// The ceremony that a pre-authorized token names; any, when it does not count, for the use case to refuse.
 fn ceremony_of(api: &Api, caller: &SecondStep) -> CeremonyKind {
     let tokens = api.use_cases.sessions.tokens();
-    let claims = tokens.read_pre_authorized(caller.shown().access_token.expose_secret(), api.use_cases.clock.now());
+    let claims =
+        tokens.read_pre_authorized(caller.shown().access_token.expose_secret(), api.use_cases.clock.now());
     claims.map_or(CeremonyKind::SignIn, |claims| claims.ceremony)
 }
 

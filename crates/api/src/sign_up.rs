@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension,
-    extract::State,
-    http::StatusCode,
-    response::Response,
-};
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use secrecy::SecretString;
 use symbolon_domain::{
     accounts::Name,
@@ -23,21 +18,20 @@ use crate::{
     Api, accounts,
     caller::SecondStep,
     ceremony::{
-        self, CodeBody, Delivery, IdentifierBody, PageOrigin, PreAuthorizedBody, SessionBody, first_factor_done,
-        session_opened,
+        self, CodeBody, Delivery, IdentifierBody, PageOrigin, PreAuthorizedBody, SessionBody,
+        first_factor_done, session_opened,
     },
     fields::{Body, Fault, Fields, FromFields},
     problem::{Problem, ProblemType, Retry, SignUpCodeProblems, SignUpProblems, Slug},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default()
-        .routes(routes!(start))
-        .routes(routes!(verify))
+    OpenApiRouter::default().routes(routes!(start)).routes(routes!(verify))
 }
 
 /// An address, a password, a name.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = SignUp, example = json!({
     "identifier": {"type": "email", "value": "ada@example.org"},
     "password": "a long walk by the river",
@@ -125,7 +119,9 @@ fn password_fault(problem: PasswordProblem) -> Fault {
     let slug = match problem {
         PasswordProblem::TooShort => Slug::Insufficient,
         PasswordProblem::TooLong => Slug::Overflow,
-        PasswordProblem::Common | PasswordProblem::Personal | PasswordProblem::Guessable => Slug::InvalidValue,
+        PasswordProblem::Common | PasswordProblem::Personal | PasswordProblem::Guessable => {
+            Slug::InvalidValue
+        }
     };
     Fault::new(slug, problem.to_string())
 }

@@ -9,10 +9,7 @@ use axum::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    Api,
-    problem::PublicProblems,
-};
+use crate::{Api, problem::PublicProblems};
 
 /// How long a copy of the keys may be kept, in seconds. A new key is published for longer than that before it signs.
 const CACHE: &str = "public, max-age=300";

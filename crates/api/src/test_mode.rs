@@ -37,7 +37,7 @@ pub trait SettableClock: Send + Sync {
 
 /// The mail that was sent.
 pub trait SentMail: Send + Sync {
-    /// Every e-mail that the carrier has taken, in any order.
+    /// Every e-mail that the carrier has taken, in the order in which it took them.
     fn emails(&self) -> Vec<Email>;
 }
 
@@ -121,7 +121,8 @@ async fn outbox(
     let outbox = &api.use_cases.outbox;
     deliver_everything(outbox).await?;
     let messages = messages(outbox, &*test_mode.mail, to.as_ref()).await?;
-    let wants_page = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
+    let wants_page =
+        headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
     Ok(if wants_page { Html(page(&messages)).into_response() } else { Json(messages).into_response() })
 }
 
@@ -146,7 +147,9 @@ async fn messages(
 ) -> Result<Vec<SentMessage>, StoreError> {
     let is_wanted = |email: &Email| to.is_none_or(|to| email.to.parse().as_ref() == Ok(to));
     let mut emails: Vec<Email> = mail.emails().into_iter().filter(is_wanted).collect();
-    emails.sort_by_key(|email| std::cmp::Reverse((email.created_at, email.id)));
+    // Where the clock stands still, what was taken last is the newest.
+    emails.reverse();
+    emails.sort_by_key(|email| std::cmp::Reverse(email.created_at));
     let mut messages = Vec::with_capacity(emails.len());
     for email in emails {
         let summary = outbox.find(email.id).await?;
@@ -165,21 +168,31 @@ async fn messages(
 
 /// The messages for a person with a browser. Nothing of a message is trusted to be harmless.
 fn page(messages: &[SentMessage]) -> String {
-    let mut page = String::from("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sent mail</title><h1>Sent mail</h1>");
+    let mut page = String::from(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Sent mail</title><h1>Sent mail</h1>",
+    );
     if messages.is_empty() {
         page.push_str("<p>Nothing was sent.</p>");
     }
     for message in messages {
         let (subject, to, text) = (escape(&message.subject), escape(&message.to), escape(&message.text));
         // Writing to a string cannot fail.
-        let _ = write!(page, "<article><h2>{subject}</h2><p>To {to}, {}</p><pre>{text}</pre></article>", message.created);
+        let _ = write!(
+            page,
+            "<article><h2>{subject}</h2><p>To {to}, {}</p><pre>{text}</pre></article>",
+            message.created
+        );
     }
     page.push_str("</html>");
     page
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]

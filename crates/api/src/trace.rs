@@ -39,7 +39,10 @@ pub(crate) struct Answered<'a> {
 
 impl Observed {
     /// Begins with a request.
-    #[expect(clippy::disallowed_methods, reason = "how long a request takes is no business of the domain's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a request takes is no business of the domain's clock"
+    )]
     pub(crate) fn begin<B>(api: &Api, request: &Request<B>, origin: &Origin) -> Self {
         let route = request.extensions().get::<axum::extract::MatchedPath>();
         Self {
@@ -62,7 +65,10 @@ impl Observed {
     }
 
     /// Ends with its answer's status, and what went wrong if it was us.
-    #[expect(clippy::disallowed_methods, reason = "how long a request takes is no business of the domain's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long a request takes is no business of the domain's clock"
+    )]
     pub(crate) fn end(&self, status: StatusCode, problem: Option<&Problem>) -> Answered<'_> {
         let duration = self.started.elapsed();
         let Self { method, route, request_id, caller, .. } = self;

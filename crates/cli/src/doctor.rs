@@ -54,7 +54,7 @@ pub async fn run(loaded: Result<Settings, Vec<Problem>>, output: &mut Output<'_>
                 Check::wrong("configuration", problem.to_string(), "correct it: `symbolon config check`")
             })
             .collect(),
-        Ok(settings) => check(&settings).await,
+        Ok(settings) => Box::pin(check(&settings)).await,
     };
     let wrong = checks.iter().filter(|check| check.verdict == Verdict::Wrong).count();
     output.list(&["check", "verdict", "found", "advice"], &checks, |check| {

@@ -17,7 +17,7 @@ use symbolon_domain::{
     entropy::Entropy,
     one_time_codes::OneTimeCodes,
     outbox::{EmailCarrier, Outbox, OutboxPorts},
-    passwords::{PasswordPolicy, PasswordUse},
+    passwords::{PasswordHasher, PasswordPolicy, PasswordUse},
     pii::PiiHasher,
     sealing::{Peppers, Sealer},
     sessions::{SessionPorts, SessionTokens, Sessions},
@@ -44,8 +44,11 @@ pub struct Surroundings {
     /// Draws randomness.
     pub entropy: Arc<dyn Entropy>,
     /// Stands in front of the configured e-mail carrier.
-    pub around_email: Box<dyn FnOnce(Arc<dyn EmailCarrier>) -> Arc<dyn EmailCarrier> + Send>,
+    pub around_email: AroundEmail,
 }
+
+/// Given the configured carrier, the one that the service is to use.
+pub type AroundEmail = Box<dyn FnOnce(Arc<dyn EmailCarrier>) -> Arc<dyn EmailCarrier> + Send>;
 
 impl Surroundings {
     /// The system's clock and random source, and nothing in front of the carrier.
@@ -159,73 +162,47 @@ async fn assemble(
 ) -> Result<Service, WiringError> {
     let Surroundings { clock, entropy, around_email } = surroundings;
     let peppers = Peppers::load(&*store, &sealer, &*entropy).await?;
-    let hasher = Arc::new(
-        PasswordHashPool::new(settings::hashing(configured), Arc::clone(&entropy))
-            .map_err(WiringError::Hashing)?,
-    );
+    let hasher = PasswordHashPool::new(settings::hashing(configured), Arc::clone(&entropy));
+    let hasher = Arc::new(hasher.map_err(WiringError::Hashing)?);
     let tokens: Arc<dyn TokenKeys> = Arc::new(JwtKeys::new());
-    let outbox = Outbox::new(
-        OutboxPorts {
-            store: store.clone(),
-            sealer: Arc::clone(&sealer),
-            templates: Arc::new(templates(configured)?),
-            email: around_email(email(configured)?),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-        },
-        settings::outbox(configured),
-    );
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
+    let outbox = OutboxPorts {
+        store: store.clone(),
+        sealer: Arc::clone(&sealer),
+        templates: Arc::new(templates(configured)?),
+        email: around_email(email(configured)?),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    };
+    let outbox = Outbox::new(outbox, settings::outbox(configured));
     let issuer = configured.http.public_url.to_string();
-    let sessions = Sessions::new(
-        SessionPorts {
-            store: store.clone(),
-            tokens: SessionTokens::new(Arc::clone(&tokens), Arc::clone(&entropy), &issuer),
-            refusals: refusals.clone(),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-        },
-        settings::sessions(configured),
-    );
+    let sessions = SessionPorts {
+        store: store.clone(),
+        tokens: SessionTokens::new(Arc::clone(&tokens), Arc::clone(&entropy), &issuer),
+        refusals: refusals.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    };
+    let sessions = Sessions::new(sessions, settings::sessions(configured));
     let codes = settings::one_time_codes(configured);
     let codes = OneTimeCodes::new(store.clone(), peppers.clone(), Arc::clone(&entropy), codes);
+    let sign_in = SignInPorts {
+        store: store.clone(),
+        hasher: hasher.clone(),
+        codes,
+        sessions: sessions.clone(),
+        outbox: outbox.clone(),
+        peppers: peppers.clone(),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    };
+    let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens);
     Ok(Service {
         accounts: Accounts::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
-        sign_up: SignUp::new(
-            SignUpPorts {
-                store: store.clone(),
-                policy: policy(configured, &hasher)?,
-                hasher: hasher.clone(),
-                codes: codes.clone(),
-                sessions: sessions.clone(),
-                outbox: outbox.clone(),
-                peppers: peppers.clone(),
-                clock: Arc::clone(&clock),
-                entropy: Arc::clone(&entropy),
-            },
-            settings::sign_up(configured),
-        ),
-        sign_in: SignIn::new(
-            SignInPorts {
-                store: store.clone(),
-                hasher: hasher.clone(),
-                codes,
-                sessions: sessions.clone(),
-                outbox: outbox.clone(),
-                peppers: peppers.clone(),
-                clock: Arc::clone(&clock),
-                entropy: Arc::clone(&entropy),
-            },
-            settings::sign_in(configured),
-        ),
+        sign_up: SignUp::new(sign_up_ports(&sign_in, &store, configured)?, settings::sign_up(configured)),
+        sign_in: SignIn::new(sign_in, settings::sign_in(configured)),
         audit: Audit::new(store.clone()),
-        signing_keys: SigningKeys {
-            store: store.clone(),
-            sealer,
-            tokens: Arc::clone(&tokens),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-        },
+        signing_keys,
         pii: pii(configured, &peppers),
         sessions,
         outbox,
@@ -235,6 +212,40 @@ async fn assemble(
         store,
         clock,
         entropy,
+    })
+}
+
+fn signing_keys(
+    ports: &SignInPorts,
+    store: &Arc<SqliteStore>,
+    sealer: Arc<dyn Sealer>,
+    tokens: &Arc<dyn TokenKeys>,
+) -> SigningKeys {
+    SigningKeys {
+        store: store.clone(),
+        sealer,
+        tokens: Arc::clone(tokens),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    }
+}
+
+/// A sign-up stands on what a sign-in stands on, with a store of its own and a policy for new passwords.
+fn sign_up_ports(
+    sign_in: &SignInPorts,
+    store: &Arc<SqliteStore>,
+    configured: &Settings,
+) -> Result<SignUpPorts, WiringError> {
+    Ok(SignUpPorts {
+        store: store.clone(),
+        policy: policy(configured, &sign_in.hasher)?,
+        hasher: Arc::clone(&sign_in.hasher),
+        codes: sign_in.codes.clone(),
+        sessions: sign_in.sessions.clone(),
+        outbox: sign_in.outbox.clone(),
+        peppers: sign_in.peppers.clone(),
+        clock: Arc::clone(&sign_in.clock),
+        entropy: Arc::clone(&sign_in.entropy),
     })
 }
 
@@ -252,7 +263,7 @@ fn templates(settings: &Settings) -> Result<TemplateSet, WiringError> {
         .map_err(WiringError::Templates)
 }
 
-fn policy(settings: &Settings, hasher: &Arc<PasswordHashPool>) -> Result<PasswordPolicy, WiringError> {
+fn policy(settings: &Settings, hasher: &Arc<dyn PasswordHasher>) -> Result<PasswordPolicy, WiringError> {
     let passwords = &settings.passwords;
     let own = match &passwords.blocklist {
         None => String::new(),
@@ -262,7 +273,7 @@ fn policy(settings: &Settings, hasher: &Arc<PasswordHashPool>) -> Result<Passwor
     let own = own.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
     // Every account has a second factor.
     let purpose = PasswordUse::WithSecondFactor;
-    Ok(PasswordPolicy::new(purpose, settings::count(passwords.minimum_length), own, hasher.clone()))
+    Ok(PasswordPolicy::new(purpose, settings::count(passwords.minimum_length), own, Arc::clone(hasher)))
 }
 
 fn pii(settings: &Settings, peppers: &Peppers) -> PiiHasher {

@@ -35,6 +35,7 @@ const LAYERS: &[Layer] = &[
             "serve",
             "settings",
             "test_mode",
+            "tests",
             "trace",
         ],
     },
@@ -59,7 +60,10 @@ const LAYERS: &[Layer] = &[
         ],
     },
     Layer { folder: "crates/adapters/src/sql/", others: &["migrations"] },
-    Layer { folder: "crates/adapters/src/sqlite/", others: &["effects", "migrations", "readers", "rows", "slots", "writer"] },
+    Layer {
+        folder: "crates/adapters/src/sqlite/",
+        others: &["effects", "migrations", "readers", "rows", "slots", "writer"],
+    },
     Layer { folder: "tests/contract/", others: &["given"] },
 ];
 

@@ -38,7 +38,8 @@ impl Cookie {
 
     fn header(self, value: &str, max_age: u64) -> Option<HeaderValue> {
         let Self { name, same_site } = self;
-        let text = format!("{name}={value}; Max-Age={max_age}; Path=/; Secure; HttpOnly; SameSite={same_site}");
+        let text =
+            format!("{name}={value}; Max-Age={max_age}; Path=/; Secure; HttpOnly; SameSite={same_site}");
         let mut header = HeaderValue::try_from(text).ok()?;
         header.set_sensitive(true);
         Some(header)

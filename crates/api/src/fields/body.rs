@@ -43,14 +43,16 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Option<Zeroiz
         return Err(Problem::new(ProblemType::PayloadTooLarge));
     }
     if !is_json(&parts.headers) {
-        return Err(Problem::new(ProblemType::UnsupportedMediaType));
+        let fault = Fault::new(Slug::InvalidFormat, "`application/json` is expected");
+        return Err(Problem::of_header(ProblemType::UnsupportedMediaType, "Content-Type", fault));
     }
     let reading = parts.extensions.get::<ReadingBody>().cloned().unwrap_or_default();
     reading.set(true);
     // Reserved at once where the length is known: growing would leave copies of secrets behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or_default()));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::at("", Fault::new(Slug::InvalidFormat, "the body broke off")))?;
+        let frame =
+            frame.map_err(|_| Problem::at("", Fault::new(Slug::InvalidFormat, "the body broke off")))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > limit {
             return Err(Problem::new(ProblemType::PayloadTooLarge));

@@ -41,7 +41,8 @@ impl Members {
     /// The names that came more than once; of each the first is kept.
     pub(super) fn named_twice(&mut self) -> Vec<String> {
         let mut seen = std::collections::HashSet::new();
-        let (kept, repeated) = std::mem::take(&mut self.0).into_iter().partition(|(name, _)| seen.insert(name.clone()));
+        let (kept, repeated) =
+            std::mem::take(&mut self.0).into_iter().partition(|(name, _)| seen.insert(name.clone()));
         self.0 = kept;
         let repeated: Vec<(String, Value)> = repeated;
         repeated.into_iter().map(|(name, _)| name).collect()

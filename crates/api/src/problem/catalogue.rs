@@ -120,7 +120,8 @@ impl ProblemType {
 
     /// Is it what a bare status of the framework means?
     pub(super) fn stands_for(self, status: StatusCode) -> bool {
-        !matches!(self, Self::InvalidToken | Self::InvalidCredentials | Self::WrongCode) && self.status() == status
+        !matches!(self, Self::InvalidToken | Self::InvalidCredentials | Self::WrongCode)
+            && self.status() == status
     }
 }
 

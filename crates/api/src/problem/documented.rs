@@ -64,7 +64,9 @@ documented! {
     /// Of changing something of one's own.
     ChangeProblems = [BODY] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending something of one's own.
-    EndProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch NotFound;
+    EndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
+    /// Of ending many things of one's own.
+    EndManyProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch;
 }
 
 /// One response per status, with each of its problems as an example.
@@ -80,12 +82,19 @@ fn response(kinds: &[ProblemType]) -> Response {
     let description = kinds.iter().map(|kind| format!("`{}`", kind.slug())).collect::<Vec<_>>().join(", ");
     let mut content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
     for kind in kinds {
+        let errors = match kind {
+            ProblemType::InvalidRequest => serde_json::json!([
+                {"slug": "missing", "pointer": "/password", "detail": "this member is required"},
+            ]),
+            _ => serde_json::json!([]),
+        };
         let value = serde_json::json!({
             "type": kind.reference(),
             "title": kind.title(),
             "status": kind.status().as_u16(),
             "detail": kind.detail(),
             "request_id": "019aaf2b-0f5c-7c4e-9d3c-2f8a51f0a6b1",
+            "errors": errors,
         });
         let example = ExampleBuilder::new().summary(kind.title()).value(Some(value)).build();
         content = content.examples_from_iter([(kind.slug(), example)]);

@@ -104,7 +104,9 @@ impl Watch {
         let shortest = settings.header_timeout.min(settings.keep_alive).min(IDLE_AT_STOP);
         let period = (shortest / 4).max(Duration::from_millis(10));
         let looks = |limit: Duration| {
-            u32::try_from(limit.as_millis().div_ceil(period.as_millis())).unwrap_or(u32::MAX).saturating_add(1)
+            u32::try_from(limit.as_millis().div_ceil(period.as_millis()))
+                .unwrap_or(u32::MAX)
+                .saturating_add(1)
         };
         Self {
             header_looks: looks(settings.header_timeout),

@@ -7,51 +7,59 @@ use symbolon_domain::{
 };
 use utoipa::ToSchema;
 
-/// What a session token says.
+/// What a session token says. In the document no claim is required: an answer that is not active has none.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionClaims)]
 pub(crate) struct ClaimsBody {
     /// This service.
+    #[schema(required = false)]
     iss: String,
     /// The account.
-    #[schema(value_type = String, format = "uuid")]
+    #[schema(required = false, value_type = String, format = "uuid")]
     sub: AccountId,
     /// This service.
+    #[schema(required = false)]
     aud: String,
     /// When it ends, in seconds since 1970.
+    #[schema(required = false)]
     exp: i64,
     /// When it was signed.
+    #[schema(required = false)]
     iat: i64,
     /// From when on it counts.
+    #[schema(required = false)]
     nbf: i64,
     /// The token's id.
-    #[schema(value_type = String, format = "uuid")]
+    #[schema(required = false, value_type = String, format = "uuid")]
     jti: TokenId,
     /// The session.
-    #[schema(value_type = String, format = "uuid")]
+    #[schema(required = false, value_type = String, format = "uuid")]
     sid: SessionId,
     /// `authorized`.
+    #[schema(required = false)]
     state: String,
     /// When the person proved themselves.
+    #[schema(required = false)]
     auth_time: i64,
     /// How (RFC 8176).
-    #[schema(example = json!(["pwd", "otp", "mfa"]))]
+    #[schema(required = false, example = json!(["pwd", "otp", "mfa"]))]
     amr: Vec<String>,
     /// With how many factors.
-    #[schema(example = "2fa")]
+    #[schema(required = false, example = "2fa")]
     acr: String,
     /// The account's role.
-    #[schema(example = "authenticated")]
+    #[schema(required = false, example = "authenticated")]
     role: String,
     /// The client it is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>, example = json!({"sb#S256": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}))]
+    #[schema(required = false, value_type = Option<Object>, example = json!({"sb#S256": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}))]
     cnf: Option<Confirmation>,
 }
 
 impl From<SessionClaims> for ClaimsBody {
     fn from(claims: SessionClaims) -> Self {
-        let SessionClaims { iss, sub, aud, exp, iat, nbf, jti, sid, state, auth_time, amr, acr, role, cnf } = claims;
+        let SessionClaims { iss, sub, aud, exp, iat, nbf, jti, sid, state, auth_time, amr, acr, role, cnf } =
+            claims;
         Self { iss, sub, aud, exp, iat, nbf, jti, sid, state, auth_time, amr, acr, role, cnf }
     }
 }

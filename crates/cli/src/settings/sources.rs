@@ -80,7 +80,7 @@ impl LoadOptions {
             let path = dotted(name);
             match catalogue.key(&path) {
                 Some(key) => {
-                    layers.push(Layer::single(&path, key.read(text), Origin::Environment(name.clone())))
+                    layers.push(Layer::single(&path, key.read(text), Origin::Environment(name.clone())));
                 }
                 None => unknown.push(name.clone()),
             }

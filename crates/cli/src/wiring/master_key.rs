@@ -20,7 +20,7 @@ pub(crate) fn load_or_create(
     {
         match MasterKey::create_file(path, &**entropy) {
             Ok(_) => {
-                tracing::info!(path = %path.display(), "made a master key: back it up apart from the store")
+                tracing::info!(path = %path.display(), "made a master key: back it up apart from the store");
             }
             // Another process that starts on the same new store was quicker.
             Err(MasterKeyError::NotMade { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}

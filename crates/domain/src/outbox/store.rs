@@ -58,10 +58,12 @@ pub struct PostponeMessage {
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
     /// Takes pending messages that are due (`next_attempt_at <= now`, not leased, or the lease over at `now`),
-    /// oldest first, and counts an attempt on each. Expired ones are given out too: the worker drops them.
+    /// those first that have been due for the longest, and counts an attempt on each. Expired ones are given out
+    /// too: the worker drops them.
     async fn lease(&self, command: LeaseMessages) -> Result<Vec<LeasedMessage>, StoreError>;
 
-    /// Ends a message and erases its content. False, and nothing written, when the lease is not held any more.
+    /// Ends a message and erases its content. False, and nothing written, when the lease is not held any more; one
+    /// that has ended by itself is held until somebody else takes the message.
     async fn finish(&self, command: FinishMessage, effects: Effects) -> Result<bool, StoreError>;
 
     /// Gives a message back for a later try. False, and nothing written, when the lease is not held any more.

@@ -98,7 +98,7 @@ pub struct Session {
     pub ip: Option<IpAddr>,
     /// The user agent at the sign-in.
     pub user_agent: Option<String>,
-    /// When it was ended before its time, by itself or with all others.
+    /// When it was ended by itself before its time. One that was ended with all others has an earlier epoch instead.
     pub revoked_at: Option<Timestamp>,
     /// The account's epoch that it belongs to.
     pub epoch: u64,

@@ -1,0 +1,3 @@
+//! Every store, held to every suite of [`crate::contract`], and to what only its own engine can get wrong.
+
+mod sqlite;

@@ -1,0 +1,6 @@
+//! The real binary as an operator uses it, and the README's walk as it is printed.
+
+mod commands;
+mod configuration;
+mod readme;
+mod store;

@@ -1,0 +1,112 @@
+//! What an operator sees of a store that a service is running on.
+
+use std::{path::Path, process::Output};
+
+use serde_json::Value as Json;
+
+use crate::support::{Binary, Host as _, command, directory};
+
+const ADA: &str = "ada@example.org";
+
+fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
+    command(directory, arguments, &[], input)
+}
+
+fn json(directory: &Path, arguments: &[&str], input: &str) -> Json {
+    let output = run(directory, &[arguments, &["--output", "json"]].concat(), input);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(directory: &Path, arguments: &[&str], input: &str) -> String {
+    let output = run(directory, arguments, input);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "results only go to standard output");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The CLI looks at accounts, messages, events and tokens beside the running service (A6, M1, G2, Z10).
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_looks_beside_a_running_service() {
+    let directory = directory();
+    let at = directory.path();
+    let binary = Binary::start(at, &[], &[]);
+    let ada = binary.user(ADA).sign_up().await;
+
+    let accounts = json(at, &["account", "list"], "");
+    assert_eq!(accounts[0]["identifiers"][0]["value"], ADA);
+    for name in [ADA, "ADA@EXAMPLE.ORG", &ada.account_id] {
+        let shown = json(at, &["account", "show", name], "");
+        assert_eq!(shown["id"], ada.account_id.as_str());
+        assert_eq!(shown["sessions"][0]["id"], ada.session_id.as_str());
+        for secret in ["hash", "salt", "password", "argon2"] {
+            assert!(!shown.to_string().contains(secret), "{secret}");
+        }
+    }
+    assert!(refused(at, &["account", "show", "nobody@example.org"], "").contains("no such account"));
+    assert!(refused(at, &["account", "show", "7"], "").contains("neither"));
+
+    let messages = json(at, &["outbox", "list"], "");
+    assert_eq!((&messages[0]["kind"], &messages[0]["state"]), (&"sign_up_code".into(), &"delivered".into()));
+    let shown = json(at, &["outbox", "show", messages[0]["id"].as_str().unwrap()], "");
+    let code = binary.code_to(ADA).await;
+    assert!(!shown.to_string().contains(ADA) && !shown.to_string().contains(&code), "M1");
+
+    let events = json(at, &["audit", "tail", "--limit", "2"], "");
+    let acts: Vec<&str> =
+        events.as_array().unwrap().iter().map(|event| event["act"].as_str().unwrap()).collect();
+    assert_eq!(acts, ["sign_up.started", "sign_up.completed"], "the oldest first, as tail does");
+
+    let inspected = json(at, &["token", "inspect"], &ada.token);
+    assert_eq!(inspected["header"]["typ"], "session+jwt");
+    assert_eq!(inspected["claims"]["sub"], ada.account_id.as_str());
+    let verified = json(at, &["token", "verify"], &format!("{}\n", ada.token));
+    assert_eq!((&verified["result"], &verified["sid"]), (&"active".into(), &ada.session_id.as_str().into()));
+    ada.call("DELETE", "/v1/sessions/current").send().await.expect(204);
+    assert!(refused(at, &["token", "verify"], &ada.token).contains("ended"));
+    let tampered = format!("{}x", &ada.token[..ada.token.len() - 1]);
+    assert!(refused(at, &["token", "verify"], &tampered).contains("token"));
+    assert!(refused(at, &["token", "inspect"], "no token").contains("not a JWT"));
+    assert!(refused(at, &["token", "verify"], "").contains("standard input"));
+
+    let checks = json(at, &["doctor"], "");
+    assert!(checks.as_array().unwrap().iter().all(|check| check["verdict"] != "wrong"), "{checks}");
+}
+
+/// A command that only looks makes no store, and says what would.
+#[test]
+fn looking_makes_no_store() {
+    let directory = directory();
+    for arguments in [["account", "list"], ["outbox", "list"], ["audit", "tail"]] {
+        let said = refused(directory.path(), &arguments, "");
+        assert!(said.contains("no store") && said.contains("symbolon serve"), "{said}");
+    }
+    assert!(run(directory.path(), &["doctor"], "").status.success());
+    assert!(!directory.path().join("data").exists());
+}
+
+/// Wrong usage ends with 2, and help with 0.
+#[test]
+fn usage_is_told_apart_from_failure() {
+    let directory = directory();
+    let code = |arguments: &[&str]| run(directory.path(), arguments, "").status.code();
+    assert_eq!(code(&["account", "frobnicate"]), Some(2));
+    assert_eq!(code(&["--help"]), Some(0));
+    assert_eq!(code(&["completions", "bash"]), Some(0));
+    assert_eq!(code(&["account", "list"]), Some(1));
+}
+
+/// G6: the schema is made, shown, and not touched by a dry run.
+#[test]
+fn migrations_are_shown_and_applied() {
+    let directory = directory();
+    let at = directory.path();
+    run(at, &["migrate", "up", "--dry-run"], "");
+    assert!(!at.join("data").exists(), "a dry run makes nothing");
+    let status = json(at, &["migrate", "status"], "");
+    assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == false));
+    assert!(run(at, &["migrate", "up"], "").status.success());
+    let status = json(at, &["migrate", "status"], "");
+    assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == true));
+    assert!(json(at, &["account", "list"], "").as_array().unwrap().is_empty());
+}

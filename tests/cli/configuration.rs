@@ -1,0 +1,81 @@
+//! Wrong configuration: every mistake at once, each with its key and where it came from, and no secret (G5, X13).
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::support::{Binary, command, directory};
+
+const MISTAKES: &str = r#"
+[http]
+listen = "nowhere"
+[sessions]
+graze = "10s"
+[log]
+pii_salt = "canary"
+"#;
+
+/// G5, X13: mistakes in the file and in the environment are reported together, by `check` and by `serve`.
+#[test]
+fn every_mistake_is_reported_with_its_origin() {
+    let directory = directory();
+    fs::write(directory.path().join("symbolon.toml"), MISTAKES).unwrap();
+    let variables =
+        [("SYMBOLON_PASSWORDS__MEMORY_KIB", "1024"), ("SYMBOLON_STORE__URL", "mysql://canary@host/db")];
+    for arguments in [vec!["config", "check"], vec!["serve"], vec!["account", "list"]] {
+        let output = command(directory.path(), &arguments, &variables, "");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        for expected in [
+            "http.listen",
+            "sessions.graze",
+            "sessions.grace",
+            "log.pii_salt",
+            "symbolon.toml",
+            "passwords.memory_kib",
+            "SYMBOLON_PASSWORDS__MEMORY_KIB",
+            "store.url",
+            "SYMBOLON_STORE__URL",
+        ] {
+            assert!(said.contains(expected), "{expected} in:\n{said}");
+        }
+        assert!(!said.contains("canary"), "a secret was printed");
+        assert!(!directory.path().join("data").exists(), "nothing was made");
+    }
+}
+
+/// X13, G10: a master key that others may read stops the start, and says what to do.
+#[test]
+fn a_readable_master_key_stops_the_start() {
+    let directory = directory();
+    drop(Binary::start(directory.path(), &[], &[]));
+    let key = directory.path().join("data/master.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let content = fs::read_to_string(&key).unwrap();
+    for mode in [0o640, 0o604, 0o644] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let output = command(directory.path(), &["serve"], &[("SYMBOLON_HTTP__LISTEN", "127.0.0.1:0")], "");
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("secrets.master_keys") && said.contains("chmod 600"), "{said}");
+        assert!(!said.contains(content.trim()));
+    }
+}
+
+/// G10, X13: with a store and no master key the start stops, and no new key is made.
+#[test]
+fn a_missing_master_key_is_never_replaced() {
+    let directory = directory();
+    drop(Binary::start(directory.path(), &[], &[]));
+    let key = directory.path().join("data/master.key");
+    let content = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    let output = command(directory.path(), &["serve"], &[("SYMBOLON_HTTP__LISTEN", "127.0.0.1:0")], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("secrets.master_keys"));
+    assert!(!key.exists());
+    fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let output = command(directory.path(), &["serve"], &[("SYMBOLON_HTTP__LISTEN", "127.0.0.1:0")], "");
+    assert_eq!(output.status.code(), Some(1), "another key opens nothing");
+    fs::write(&key, content).unwrap();
+    drop(Binary::start(directory.path(), &[], &[]));
+}

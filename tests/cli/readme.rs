@@ -1,0 +1,48 @@
+//! The README's walk, command by command as it is printed, on nothing but the default configuration.
+
+use std::{env, fs, os::unix::fs::symlink, path::Path, process::Command};
+
+use crate::support::{Binary, directory, program};
+
+/// The blocks that the README marks with ```` ```sh walk ````, joined.
+fn walk() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let text = fs::read_to_string(readme).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```sh walk\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
+    assert!(blocks.len() >= 6, "the README's walk has {} blocks", blocks.len());
+    blocks.join("\n")
+}
+
+/// S1, S6, S7, S9, S10, S11: the walk in the README works exactly as printed, but for the port.
+#[test]
+fn the_walk_in_the_readme_works_as_printed() {
+    let directory = directory();
+    let binary = Binary::start(directory.path(), &[], &[]);
+    fs::create_dir_all(directory.path().join("target/release")).unwrap();
+    symlink(program(), directory.path().join("target/release/symbolon")).unwrap();
+    let script = walk().replace("http://localhost:8080", &binary.url);
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .current_dir(directory.path())
+        .env_clear()
+        .env("PATH", env::var("PATH").unwrap())
+        .output()
+        .unwrap();
+    let (said, failed) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "the walk stopped: {failed}");
+
+    // Each step must have shown what the text around it promises.
+    assert!(said.contains("\"state\": \"pre_authorized\""));
+    assert!(said.contains("\"state\": \"authorized\""));
+    assert!(said.contains("\"kty\": \"EC\""));
+    assert!(said.contains("\"active\": true"));
+    assert!(said.contains("\"value\": \"ada@example.org\""));
+    assert!(said.contains("\"state\": \"active\""));
+    let verified_last = said.rfind("\"active\": false").unwrap();
+    assert!(verified_last > said.find("\"active\": true").unwrap(), "signing out is the last word");
+    for act in ["sign_up.started", "sign_up.completed", "session.refreshed", "session.revoked"] {
+        assert!(said.contains(act), "{act}");
+    }
+    assert!(said.contains("sign_up_code") && said.contains("delivered"));
+}

@@ -1,0 +1,215 @@
+//! What every store must do, on whichever engine it stands: suites over the domain's ports, one per feature.
+//!
+//! A test of a suite is an async function over [`Stores`]; [`every_suite`] makes a named test of each for a backend.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use symbolon_domain::{
+    accounts::AccountStore, audit::AuditStore, id::AccountId, one_time_codes::OneTimeCodeStore,
+    outbox::OutboxStore, sealing::PepperStore, sessions::SessionStore, sign_in::SignInStore,
+    sign_up::SignUpStore, signing_keys::SigningKeyStore,
+};
+
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod given;
+pub(crate) mod one_time_codes;
+pub(crate) mod outbox;
+pub(crate) mod sealing;
+pub(crate) mod sessions;
+pub(crate) mod sign_in;
+pub(crate) mod sign_up;
+pub(crate) mod signing_keys;
+
+/// Every port of one store that was empty when the test began.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) sign_ups: Arc<dyn SignUpStore>,
+    pub(crate) sign_ins: Arc<dyn SignInStore>,
+    pub(crate) codes: Arc<dyn OneTimeCodeStore>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) signing_keys: Arc<dyn SigningKeyStore>,
+    pub(crate) outbox: Arc<dyn OutboxStore>,
+    pub(crate) audit: Arc<dyn AuditStore>,
+    pub(crate) peppers: Arc<dyn PepperStore>,
+    pub(crate) backdoor: Arc<dyn Backdoor>,
+}
+
+/// What no port can do yet, done to the engine directly.
+#[async_trait]
+pub(crate) trait Backdoor: Send + Sync {
+    /// Locks an account.
+    async fn lock(&self, account: AccountId);
+}
+
+/// A test of each function of one suite.
+macro_rules! suite {
+    ($open:path, $feature:ident: $($name:ident,)+) => {
+        mod $feature {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $name() {
+                    let opened = $open().await;
+                    $crate::contract::$feature::$name(&opened.stores).await;
+                }
+            )+
+        }
+    };
+}
+
+/// Every suite for one backend; `$open` is an async function that gives a struct with an empty store's `stores`.
+macro_rules! every_suite {
+    ($open:path) => {
+        $crate::contract::suite! { $open, accounts:
+            an_account_is_found_as_it_was_made,
+            an_account_is_found_by_its_address_however_it_is_typed,
+            an_unknown_account_is_not_found,
+            a_name_is_set_and_taken_away,
+            nothing_is_written_about_an_account_that_is_not_there,
+            accounts_are_listed_newest_first_page_by_page,
+            a_page_that_is_just_full_is_the_last,
+            names_set_at_once_are_all_written_and_one_stays,
+        }
+        $crate::contract::suite! { $open, sign_up:
+            a_sign_up_is_found_until_it_is_completed,
+            an_address_is_taken_from_the_completion_on,
+            the_account_is_made_of_the_verified_row,
+            what_caused_a_message_is_written_with_it,
+            a_code_completes_once,
+            another_code_completes_nothing_and_costs_nothing,
+            a_replaced_code_completes_nothing,
+            a_code_ends_at_its_very_end,
+            a_sign_up_ends_at_its_very_end,
+            verifying_one_ends_the_others_of_its_address,
+            of_many_completions_of_one_sign_up_one_wins,
+            of_many_sign_ups_of_one_address_one_wins,
+            a_sign_up_begun_before_another_was_verified_finds_its_address_taken,
+            no_code_opens_a_decoy,
+            an_address_has_ten_sign_ups_in_its_window,
+            of_many_sign_ups_for_the_last_slot_one_begins,
+            a_right_guess_is_paid_back,
+        }
+        $crate::contract::suite! { $open, sign_in:
+            the_next_attempt_waits_for_its_pause,
+            ten_failures_close_the_sign_in,
+            failures_are_counted_per_address,
+            of_many_attempts_at_once_one_is_let_through,
+            a_candidate_is_found_by_its_address,
+            a_right_first_factor_forgets_the_failures,
+            nothing_begins_for_an_account_that_may_not_be_used,
+            a_fresh_hash_replaces_the_one_that_was_verified,
+            a_hash_that_was_changed_meanwhile_stays,
+            a_refusal_writes_its_event_and_its_notice,
+            a_sign_in_is_found_until_it_is_completed,
+            completing_writes_the_session_and_touches_what_was_used,
+            a_code_completes_once,
+            what_does_not_fit_completes_nothing_and_costs_nothing,
+            a_replaced_code_completes_nothing,
+            a_code_ends_at_its_very_end,
+            a_sign_in_ends_at_its_very_end,
+            an_account_locked_meanwhile_is_not_signed_in_to,
+            of_many_completions_one_wins,
+            a_right_guess_is_paid_back,
+        }
+        $crate::contract::suite! { $open, one_time_codes:
+            a_paid_guess_gets_the_code_to_compare,
+            a_ceremony_has_five_guesses,
+            of_a_thousand_guesses_at_once_five_are_judged,
+            guesses_are_judged_until_the_codes_very_end,
+            a_ceremony_is_gone_at_its_very_end,
+            there_is_nothing_to_guess_at_in_an_unknown_ceremony,
+            a_refused_guess_costs_nothing,
+            an_account_has_twenty_failures_in_a_day,
+            failures_are_counted_per_owner,
+            of_many_guesses_for_the_last_failure_one_is_judged,
+            only_the_ceremony_that_took_a_slot_gives_it_back,
+            a_budget_of_nothing_lets_nothing_through,
+            a_new_code_takes_the_place_of_the_old_one,
+            a_resend_does_not_renew_the_guesses,
+            a_resend_waits_for_its_interval,
+            an_owner_has_five_resends_in_the_window,
+            a_refused_resend_changes_nothing,
+            nothing_is_sent_again_in_a_ceremony_that_is_over,
+            of_many_resends_at_once_one_is_sent,
+        }
+        $crate::contract::suite! { $open, sessions:
+            a_session_is_found_as_it_was_written,
+            an_unknown_session_is_not_found,
+            one_session_is_revoked_and_stays_so,
+            a_session_is_revoked_only_for_its_account,
+            a_session_that_has_ended_stays_as_it_ended,
+            all_sessions_end_with_the_epoch,
+            all_others_end_and_the_one_that_asks_goes_on,
+            what_has_ended_is_not_revived,
+            somebody_elses_session_is_not_kept,
+            epochs_count_every_revocation,
+            nothing_is_revoked_for_an_unknown_account,
+            sessions_are_listed_newest_first_ended_ones_included,
+            the_sessions_of_a_locked_account_are_over,
+            a_live_token_is_rotated,
+            a_successor_ends_with_its_session,
+            the_idle_limit_is_judged_at_its_very_end,
+            the_absolute_limit_is_judged_at_its_very_end,
+            a_revoked_session_is_not_refreshed,
+            an_unknown_token_is_refused,
+            a_wrong_secret_reveals_and_revokes_nothing,
+            another_client_is_refused_and_changes_nothing,
+            without_bindings_any_client_refreshes,
+            of_many_presentations_without_grace_one_wins_and_the_family_ends,
+            of_many_presentations_within_the_grace_two_win,
+            a_used_token_is_accepted_once_more_within_the_grace,
+            a_used_token_ends_the_family_at_the_end_of_the_grace,
+            a_used_token_is_refused_once_its_successor_is_used,
+            a_third_presentation_changes_nothing,
+            the_first_sibling_refreshed_retires_the_other,
+            a_retired_sibling_ends_the_family_after_the_grace,
+            the_grace_of_a_retired_sibling_begins_with_its_retirement,
+            without_grace_a_used_token_ends_the_family,
+            a_used_token_shown_by_another_client_ends_the_family,
+            the_end_of_a_family_ends_its_newest_token,
+            reuse_in_one_session_leaves_the_others,
+        }
+        $crate::contract::suite! { $open, signing_keys:
+            there_are_no_keys_at_first,
+            a_key_is_found_as_it_was_written,
+            only_the_first_key_is_a_first_key,
+            of_many_first_keys_one_is_written,
+        }
+        $crate::contract::suite! { $open, outbox:
+            a_message_is_leased_as_it_was_written,
+            messages_are_leased_in_the_order_in_which_they_are_due,
+            nobody_gets_a_message_that_is_held,
+            a_lease_ends_at_its_very_end,
+            of_many_workers_each_message_has_one,
+            a_finished_message_is_never_leased_again_and_forgets_its_content,
+            a_dropped_message_keeps_its_reason_and_writes_its_event,
+            a_message_is_finished_only_by_its_holder,
+            a_late_report_counts_while_nobody_else_has_taken_over,
+            of_many_reports_one_counts,
+            a_postponed_message_waits_for_its_next_attempt,
+            a_message_is_postponed_only_by_its_holder,
+            expired_messages_are_leased_too,
+            messages_are_listed_newest_first_page_by_page,
+            an_unknown_message_is_not_found,
+            the_backlog_is_what_is_pending,
+            a_message_ends_the_wait,
+            the_wait_ends_without_a_message,
+            a_message_that_came_before_the_wait_ends_it,
+        }
+        $crate::contract::suite! { $open, audit:
+            an_event_is_read_as_it_was_written,
+            an_event_is_written_once,
+            events_are_listed_newest_first_page_by_page,
+            of_many_writers_of_one_event_one_writes_it,
+        }
+        $crate::contract::suite! { $open, sealing:
+            the_first_pepper_of_a_name_stays,
+            peppers_of_different_names_do_not_meet,
+            of_many_first_peppers_one_stays,
+        }
+    };
+}
+
+pub(crate) use {every_suite, suite};

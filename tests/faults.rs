@@ -1,0 +1,5 @@
+//! What must hold when the worst happens: kills, floods, stops under load. These tests are heavy and run alone.
+
+mod flood;
+mod kill;
+mod stop;

@@ -1,0 +1,71 @@
+//! SIGTERM under load: what runs is finished, readiness falls first, nothing is lost (X2, G4).
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::support::{Binary, Call, client, directory};
+
+/// X2, G4: every request that was sent before the stop is answered, and the process ends with 0 in time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_finished() {
+    let directory = directory();
+    let mut binary = Binary::start(directory.path(), &[], &[]);
+    let mut sessions = Vec::new();
+    for person in 0..8 {
+        let session = binary.user(&format!("person-{person}@example.org")).sign_up().await;
+        sessions.push((session.binding.clone(), session.refresh_token.clone()));
+    }
+    let url = binary.url.clone();
+    // Sign-ups hash for a while, so that many are in flight when the signal comes.
+    let sign_ups = join_all((0..24).map(|person| {
+        let call = Call::new(&client(), "POST", &format!("{url}/v1/sign-up"));
+        let body = json!({
+            "identifier": {"type": "email", "value": format!("late-{person}@example.org")},
+            "password": "seven lanterns over the harbour",
+        });
+        async move { call.json(&body).send().await.status }
+    }));
+    let refreshes = join_all(sessions.iter().map(|(binding, token)| {
+        let call = Call::new(&client(), "POST", &format!("{url}/v1/sessions/refresh")).binding(binding);
+        let body = json!({"refresh_token": token});
+        async move { call.json(&body).send().await }
+    }));
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        binary.signal_terminate();
+    };
+    let (sign_ups, refreshed, ()) = futures::join!(sign_ups, refreshes, stop);
+    assert_eq!(sign_ups, [201; 24]);
+    let status = tokio::task::spawn_blocking(move || (binary.wait(), binary)).await.unwrap();
+    assert!(status.0.success());
+    drop(status);
+
+    let binary = Binary::start(directory.path(), &[], &[]);
+    for ((binding, _), answer) in sessions.iter().zip(refreshed) {
+        let body = json!({"refresh_token": answer.expect(200).text("refresh_token")});
+        let url = format!("{}/v1/sessions/refresh", binary.url);
+        Call::new(&client(), "POST", &url).binding(binding).json(&body).send().await.expect(200);
+    }
+    let accounts =
+        crate::support::command(directory.path(), &["outbox", "list", "--output", "json"], &[], "");
+    let messages: serde_json::Value = serde_json::from_slice(&accounts.stdout).unwrap();
+    assert_eq!(messages.as_array().unwrap().len(), 32, "every acknowledged sign-up has its message");
+}
+
+/// G3: readiness and metrics on their own listener.
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_metrics_are_told_apart_from_the_service() {
+    let directory = directory();
+    let binary = Binary::start(directory.path(), &[], &[]);
+    binary.user("ada@example.org").sign_up().await;
+    let management = binary.management_url.clone();
+    let get = async |path: &str| Call::new(&client(), "GET", &format!("{management}{path}")).send().await;
+    get("/health/live").await.expect(200);
+    get("/health/ready").await.expect(200);
+    let metrics = get("/metrics").await.expect(200);
+    assert!(metrics.text.contains("http_requests_total") && metrics.text.contains("/v1/sign-up/verify"));
+    assert!(!metrics.text.contains("example.org"));
+    get("/v1/account").await.expect(404);
+}

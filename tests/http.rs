@@ -1,0 +1,18 @@
+//! End to end over HTTP, in this process: what a client sees, rule by rule.
+
+mod accounts;
+mod authorization;
+mod canaries;
+mod clocks;
+mod codes;
+mod cookies;
+mod interoperability;
+mod limits;
+mod openapi;
+mod problems;
+mod races;
+mod rotation;
+mod sessions;
+mod sign_in;
+mod sign_up;
+mod test_mode;

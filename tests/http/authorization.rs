@@ -1,0 +1,135 @@
+//! Every route of the OpenAPI document, called without and with too little authority (style rule 23, C42, C52, C62).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Host as _, TestApp};
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// Anybody: what is shown is the question.
+    Anybody,
+    /// Who shows a refresh token.
+    RefreshToken,
+    /// Who has done the first factor, for the second step.
+    PreAuthorized,
+    /// Who has a session.
+    Session,
+}
+
+/// A new route must be added here, or the test fails.
+const ROUTES: [(&str, &str, Who); 14] = [
+    ("post", "/v1/sign-up", Who::Anybody),
+    ("post", "/v1/sign-up/verify", Who::PreAuthorized),
+    ("post", "/v1/sign-in", Who::Anybody),
+    ("post", "/v1/sign-in/code", Who::PreAuthorized),
+    ("post", "/v1/sign-in/challenge", Who::PreAuthorized),
+    ("post", "/v1/sessions/verify", Who::Anybody),
+    ("post", "/v1/sessions/refresh", Who::RefreshToken),
+    ("get", "/v1/sessions", Who::Session),
+    ("delete", "/v1/sessions", Who::Session),
+    ("delete", "/v1/sessions/current", Who::Session),
+    ("delete", "/v1/sessions/{id}", Who::Session),
+    ("get", "/v1/account", Who::Session),
+    ("patch", "/v1/account", Who::Session),
+    ("get", "/.well-known/jwks.json", Who::Anybody),
+];
+
+fn documented(document: &Json) -> BTreeSet<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let methods = |(path, item): (&String, &Json)| {
+        let path = path.clone();
+        let keys: Vec<String> = item.as_object().unwrap().keys().cloned().collect();
+        keys.into_iter().map(move |method| (method, path.clone())).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(methods).collect()
+}
+
+/// C62, C52: every documented route that asks for authority refuses what has none, and every lesser kind of token.
+#[tokio::test]
+async fn every_route_refuses_too_little_authority() {
+    let app = TestApp::start().await;
+    let document = app.get("/openapi.json").send().await.expect(200).json;
+    let expected: BTreeSet<_> =
+        ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(documented(&document), expected, "tell ROUTES who may call a new route");
+
+    let ada = app.user("ada@example.org").sign_up().await;
+    let ended = app.user("ada@example.org").sign_in().await;
+    ended.call("DELETE", "/v1/sessions/current").send().await.expect(204);
+    let eve = app.user("eve@example.org").sign_up().await;
+    let pending = app.user("ada@example.org").begin_sign_in().await;
+    let session = (ada.token.as_str(), ada.binding.as_str());
+    let nothing = [
+        ("", ""),
+        ("nonsense", ""),
+        (ada.refresh_token.as_str(), ada.binding.as_str()),
+        (ada.binding.as_str(), ada.binding.as_str()),
+        (ada.token.as_str(), ""),
+        (ada.token.as_str(), eve.binding.as_str()),
+        (ended.token.as_str(), ended.binding.as_str()),
+        (pending.token.as_str(), ada.binding.as_str()),
+    ];
+    for (method, path, who) in ROUTES {
+        let lesser: Vec<(&str, &str)> = match who {
+            Who::Anybody => continue,
+            Who::RefreshToken | Who::PreAuthorized => [session].into_iter().chain(nothing).collect(),
+            Who::Session => {
+                [(pending.token.as_str(), pending.binding.as_str())].into_iter().chain(nothing).collect()
+            }
+        };
+        let path = path.replace("{id}", &ada.session_id);
+        for (token, binding) in lesser {
+            let mut call = app.call(&method.to_uppercase(), &path);
+            if !token.is_empty() {
+                call = call.bearer(token);
+            }
+            if !binding.is_empty() {
+                call = call.binding(binding);
+            }
+            let body =
+                json!({"code": "000000", "method": "email_otp", "refresh_token": ada.token, "name": "Eve"});
+            let body = match path.as_str() {
+                "/v1/sign-up/verify" => json!({"code": "000000"}),
+                "/v1/sign-in/code" => json!({"code": "000000", "method": "email_otp"}),
+                "/v1/sign-in/challenge" => json!({}),
+                "/v1/account" => json!({"name": "Eve"}),
+                "/v1/sessions/refresh" => json!({"refresh_token": ada.token}),
+                _ => body,
+            };
+            let answer = if method == "get" { call } else { call.json(&body) }.send().await;
+            assert_eq!(answer.status, 401, "{method} {path}");
+            assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
+            assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
+        }
+    }
+    assert!(ada.is_active().await, "none of it had an effect");
+    assert_eq!(ada.call("GET", "/v1/account").send().await.json["name"], Json::Null);
+}
+
+/// C42: credentials in the URI are not looked at; other methods and paths are answered as problems.
+#[tokio::test]
+async fn credentials_in_the_uri_count_for_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada@example.org").sign_up().await;
+    let query = format!("access_token={}&binding={}", ada.token, ada.binding);
+    app.get(&format!("/v1/account?{query}")).send().await.expect(401);
+    app.get(&format!("/v1/sessions?{query}")).send().await.expect(401);
+    for (method, path, status) in [
+        ("GET", "/v1/sign-up", 405),
+        ("GET", "/v1/sessions/verify", 405),
+        ("GET", "/v1/sessions/refresh", 405),
+        ("GET", "/nothing/here", 404),
+        ("GET", "/test/clock", 404),
+        ("GET", "/test/outbox", 404),
+        ("GET", "/metrics", 404),
+        ("GET", "/health/live", 404),
+    ] {
+        let answer = app.call(method, path).send().await.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert_eq!(answer.json["request_id"], answer.header("x-request-id"), "{path}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Secrets planted in every request, looked for in every log line of the real binary at `trace` (C63, M6, G1).
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::{Binary, Call, Host as _, client, directory, mail_to};
+
+const ADDRESS: &str = "canary.person@example.org";
+const PASSWORD: &str = "canary seven lanterns over the harbour";
+const AGENT: &str = "canary-agent/1.0";
+const SOURCE: &str = "203.0.113.77";
+
+/// C63, M6, G1: no password, code, token, binding or address in any line; the source only as a hash.
+#[tokio::test]
+async fn no_secret_reaches_a_log_line() {
+    let directory = directory();
+    let variables = [("SYMBOLON_LOG__LEVEL", "trace"), ("SYMBOLON_LOG__FORMAT", "json")];
+    let mut binary = Binary::start(directory.path(), &[], &variables);
+    let mut secrets = vec![ADDRESS.to_owned(), PASSWORD.to_owned(), AGENT.to_owned(), SOURCE.to_owned()];
+
+    let user = binary.user(ADDRESS).with_password(PASSWORD);
+    let session = user.sign_up().await;
+    let pending = user.begin_sign_in().await;
+    secrets.extend([pending.token.clone(), pending.binding.clone(), session.binding.clone()]);
+    pending.try_code("424242").await;
+    secrets.push("424242".to_owned());
+    let refreshed = session.refresh().await;
+    refreshed.verify().await;
+    user.try_sign_up().await.expect(201);
+    binary.user(ADDRESS).with_password("canary wrong password 99").try_sign_in().await.expect(401);
+    secrets.push("canary wrong password 99".to_owned());
+    for session in [&session, &refreshed] {
+        secrets.extend([session.token.clone(), session.refresh_token.clone(), session.account_id.clone()]);
+    }
+    refreshed.call("PATCH", "/v1/account").json(&json!({"name": "canary name"})).send().await.expect(200);
+    secrets.push("canary name".to_owned());
+
+    // In the wrong places: the path, the query, headers, bodies that are malformed or too large.
+    for path in [
+        "/canary-path",
+        "/v1/sessions/canary-path",
+        "/v1/account?token=canary-query",
+        "/problems/canary-path",
+    ] {
+        let call = binary.call("GET", path).header("user-agent", AGENT).header("x-forwarded-for", SOURCE);
+        call.bearer("canary-bearer")
+            .binding("canary-binding")
+            .header("cookie", "a=canary-cookie")
+            .send()
+            .await;
+    }
+    for path in ["/v1/sign-up", "/v1/sign-in", "/v1/sessions/verify", "/v1/sessions/refresh"] {
+        binary.call("POST", path).body("{\"password\": \"canary-malformed\",").send().await;
+        binary.call("POST", path).json(&json!({"canary-member": "canary-value"})).send().await;
+        binary.call("POST", path).json(&json!({"password": 7, "access_token": ["canary-list"]})).send().await;
+        // The service may hang up before it has taken all of this, so it goes by a connection of its own.
+        let large = Call::new(&client(), "POST", &format!("{}{path}", binary.url));
+        drop(large.body("canary-large".repeat(6_000)).try_send().await);
+    }
+    secrets.extend(mail_to(directory.path(), ADDRESS).iter().flat_map(|(_, text)| codes(text)));
+    assert!(secrets.len() > 15);
+
+    assert!(binary.terminate().success());
+    let log = binary.log();
+    assert!(log.lines().count() > 20, "there is a log at all");
+    assert!(log.contains("request_id"));
+    for line in log.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "every line is one JSON object");
+    }
+    for secret in &secrets {
+        assert!(!log.contains(secret.as_str()), "a secret of {} characters is in the log", secret.len());
+    }
+    assert!(!log.to_lowercase().contains("canary"), "something that was planted is in the log");
+    for name in fs::read_dir(directory.path().join("data/mail")).unwrap() {
+        assert!(!name.unwrap().file_name().to_string_lossy().contains("canary"));
+    }
+}
+
+fn codes(text: &str) -> Vec<String> {
+    let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_whitespace().filter(is_code).map(str::to_owned).collect()
+}

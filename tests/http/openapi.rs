@@ -1,0 +1,48 @@
+//! The OpenAPI document and its page: complete, and from this service alone.
+
+use serde_json::Value as Json;
+
+use crate::support::TestApp;
+
+/// The document is held by a snapshot: a change of the interface shows in the review.
+#[tokio::test]
+async fn the_document_is_the_one_that_was_reviewed() {
+    let app = TestApp::start().await;
+    let document = app.get("/openapi.json").send().await.expect(200);
+    assert_eq!(document.json["openapi"], "3.1.0");
+    insta::assert_json_snapshot!("openapi", document.json);
+}
+
+/// Every operation has a name, a summary, and its refusals as problems.
+#[tokio::test]
+async fn every_operation_is_described() {
+    let app = TestApp::start().await;
+    let document = app.get("/openapi.json").send().await.expect(200).json;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["operationId"].is_string(), "{method} {path}");
+            assert!(operation["summary"].is_string(), "{method} {path}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                if status.starts_with('4') || status.starts_with('5') {
+                    let problem = &response["content"]["application/problem+json"]["schema"];
+                    assert_ne!(problem, &Json::Null, "{method} {path} {status}");
+                }
+            }
+        }
+    }
+}
+
+/// C28: the page works with nothing from outside, and lets nothing from outside in.
+#[tokio::test]
+async fn the_page_loads_nothing_from_elsewhere() {
+    let app = TestApp::start().await;
+    let mut page = app.get("/docs").send().await;
+    if page.status == 303 || page.status == 308 || page.status == 307 {
+        let location = page.header("location").to_owned();
+        page = app.get(&location).send().await;
+    }
+    let page = page.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
+    assert!(!page.text.contains("https://") && !page.text.contains("http://"), "no address of another host");
+}

@@ -1,0 +1,133 @@
+//! Signing in: the same answer whatever is wrong, and pauses that grow.
+
+use std::time::Duration;
+
+use crate::support::{Answer, Host as _, TestApp};
+
+const ADA: &str = "ada@example.org";
+
+fn comparable(answer: &Answer) -> (u16, String, String, String) {
+    let mut body = answer.json.clone();
+    body["request_id"] = "…".into();
+    let header = |name| answer.header(name).to_owned();
+    (answer.status, body.to_string(), header("www-authenticate"), header("content-type"))
+}
+
+/// S4, C9: an unknown address, a wrong password and a closed account get the same 401 and cost one hash each.
+#[tokio::test]
+async fn what_is_wrong_is_not_told() {
+    let app = TestApp::start().await;
+    app.user(ADA).sign_up().await;
+    let hashes = || app.service.hasher.hashes_computed();
+    let mut answers = Vec::new();
+    let wrong = app.user(ADA).with_password("not her password at all");
+    let unknown = app.user("nobody@example.org");
+    let impossible = app.user(ADA).with_password(&"x".repeat(300));
+    for user in [&wrong, &unknown, &impossible] {
+        app.clock.advance(Duration::from_secs(60));
+        let before = hashes();
+        answers.push(comparable(&user.try_sign_in().await.expect(401)));
+        assert_eq!(hashes() - before, 1, "{}", user.password.len());
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], answers[2]);
+}
+
+/// S14: an attempt that comes too early is refused at once, known address or not, and hashes nothing.
+#[tokio::test]
+async fn pauses_grow_after_failures_for_known_and_unknown_addresses() {
+    for address in [ADA, "nobody@example.org"] {
+        let app = TestApp::start().await;
+        app.user(ADA).sign_up().await;
+        let wrong = app.user(address).with_password("not the password at all");
+        for pause in [1_000, 1_500, 2_250] {
+            wrong.try_sign_in().await.expect(401);
+            app.clock.advance(Duration::from_millis(pause - 1));
+            let before = app.service.hasher.hashes_computed();
+            let early = wrong.try_sign_in().await.expect(429);
+            assert_eq!(early.header("retry-after"), "1", "{pause}");
+            assert_eq!(app.service.hasher.hashes_computed(), before);
+            app.clock.advance(Duration::from_millis(1));
+        }
+    }
+}
+
+/// S14, C7: the tenth failure in a row closes for an hour, even for the right password; only the owner is told.
+#[tokio::test]
+async fn the_tenth_failure_closes_for_an_hour_and_the_owner_is_told() {
+    let app = TestApp::start().await;
+    app.user(ADA).sign_up().await;
+    let before = app.mail_to(ADA).await.len();
+    let wrong = app.user(ADA).with_password("not her password at all");
+    for failure in 1..=10 {
+        wrong.try_sign_in().await.expect(401);
+        let notices = app.mail_to(ADA).await.len() - before;
+        assert_eq!(notices, usize::from(failure == 10), "after failure {failure}");
+        if failure < 10 {
+            app.clock.advance(Duration::from_secs(41));
+        }
+    }
+    app.clock.advance(Duration::from_secs(3_599));
+    let closed = app.user(ADA).try_sign_in().await.expect(429);
+    assert_eq!(closed.header("retry-after"), "1");
+    app.clock.advance(Duration::from_secs(1));
+    app.user(ADA).sign_in().await;
+    assert!(app.mail_to("nobody@example.org").await.is_empty());
+}
+
+/// S14: a success forgets the failures before it.
+#[tokio::test]
+async fn a_success_starts_the_count_anew() {
+    let app = TestApp::start().await;
+    app.user(ADA).sign_up().await;
+    let wrong = app.user(ADA).with_password("not her password at all");
+    for _ in 0..3 {
+        for _ in 0..9 {
+            wrong.try_sign_in().await.expect(401);
+            app.clock.advance(Duration::from_secs(41));
+        }
+        app.user(ADA).sign_in().await;
+    }
+}
+
+/// C14: wrong codes do not close the password, and wrong passwords do not spend the codes' budget.
+#[tokio::test]
+async fn the_budgets_of_codes_and_passwords_are_apart() {
+    let app = TestApp::start().await;
+    app.user(ADA).sign_up().await;
+    let pending = app.user(ADA).begin_sign_in().await;
+    let right = app.code_to(ADA).await;
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        pending.try_code(wrong).await.expect(403);
+    }
+    assert_eq!(pending.try_code(&right).await.expect(410).slug(), "attempts_exhausted");
+    app.user(ADA).sign_in().await;
+}
+
+/// S3, S2: the right password earns a pre-authorized token, and no session.
+#[tokio::test]
+async fn a_password_alone_opens_no_session() {
+    let app = TestApp::start().await;
+    let ada = app.user(ADA).sign_up().await;
+    let pending = app.user(ADA).begin_sign_in().await;
+    for (method, path) in [("GET", "/v1/account"), ("GET", "/v1/sessions"), ("DELETE", "/v1/sessions")] {
+        app.call(method, path).bearer(&pending.token).binding(&pending.binding).send().await.expect(401);
+    }
+    let sessions = ada.call("GET", "/v1/sessions").send().await.expect(200);
+    assert_eq!(sessions.json["items"].as_array().unwrap().len(), 1);
+}
+
+/// S13, C6: a password hashed under weaker parameters is hashed anew at the next sign-in.
+#[tokio::test]
+async fn a_password_is_hashed_anew_when_stronger_parameters_are_configured() {
+    let app = TestApp::start().await;
+    app.user(ADA).sign_up().await;
+    let stronger = TestApp::on(app.stop().await, |settings| settings.passwords.iterations = 3).await;
+    stronger.clock.advance(Duration::from_secs(3_600));
+    let hashes = || stronger.service.hasher.hashes_computed();
+    stronger.user(ADA).sign_in().await;
+    assert_eq!(hashes(), 2, "verified under the old parameters, hashed under the new ones");
+    stronger.user(ADA).sign_in().await;
+    assert_eq!(hashes(), 3);
+}

@@ -1,0 +1,13 @@
+//! The harness: the service in this process or as the real binary, people who use it, and what they see.
+
+pub(crate) mod app;
+pub(crate) mod binary;
+pub(crate) mod call;
+pub(crate) mod user;
+
+pub(crate) use self::{
+    app::{TestApp, code_in},
+    binary::{Binary, command, directory, mail_to, program},
+    call::{Answer, Call, client},
+    user::{Host, PASSWORD, Pending, SignedIn},
+};

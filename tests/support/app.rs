@@ -1,0 +1,185 @@
+//! The whole service in this process, on a free port, over a throw-away store and a clock that stands still.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use symbolon::{
+    serve::{Running, start},
+    settings::Settings,
+    test_mode::RecordingCarrier,
+    wiring::{Service, Surroundings},
+};
+use symbolon_adapters::system::SystemEntropy;
+use symbolon_api::test_mode::SentMail as _;
+use symbolon_domain::{
+    audit::AuditEvent,
+    clock::{Clock, Timestamp},
+    outbox::Email,
+    page::PageRequest,
+};
+use tempfile::TempDir;
+
+use super::{
+    call::{Call, client},
+    user::{Host, User},
+};
+
+/// A clock that stands still until it is moved.
+pub(crate) struct FixedClock(AtomicI64);
+
+impl FixedClock {
+    /// Stands at noon of the first of January 2026.
+    pub(crate) fn new() -> Self {
+        Self(AtomicI64::new(Timestamp::parse("2026-01-01T12:00:00Z").unwrap().micros()))
+    }
+
+    /// Moves the clock on.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.set(self.now() + by);
+    }
+
+    /// Moves the clock anywhere.
+    pub(crate) fn set(&self, now: Timestamp) {
+        self.0.store(now.micros(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// The service, and what a test may do to its surroundings.
+pub(crate) struct TestApp {
+    /// The public listener, as `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    /// The clock that the service reads.
+    pub(crate) clock: Arc<FixedClock>,
+    /// The use cases behind the service.
+    pub(crate) service: Arc<Service>,
+    /// Everything that the service keeps.
+    pub(crate) directory: TempDir,
+    mail: Arc<RecordingCarrier>,
+    client: reqwest::Client,
+    running: Option<Running>,
+}
+
+impl TestApp {
+    /// The service with default settings.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The service with settings that this function has changed.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::on(tempfile::tempdir().unwrap(), change).await
+    }
+
+    /// The service over a directory that may hold a store already.
+    pub(crate) async fn on(directory: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::in_directory(directory.path());
+        settings.http.listen = ([127, 0, 0, 1], 0).into();
+        settings.management.listen = ([127, 0, 0, 1], 0).into();
+        change(&mut settings);
+        let clock = Arc::new(FixedClock::new());
+        let mail = Arc::new(RecordingCarrier::new());
+        let recording = Arc::clone(&mail);
+        let surroundings = Surroundings {
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy::new()),
+            around_email: Box::new(move |carrier| {
+                recording.stand_before(carrier);
+                recording
+            }),
+        };
+        let running = start(&settings, surroundings, None).await.unwrap();
+        Self {
+            url: format!("http://{}", running.address),
+            clock,
+            service: Arc::clone(&running.service),
+            directory,
+            mail,
+            client: client(),
+            running: Some(running),
+        }
+    }
+
+    /// Stops the service as SIGTERM would, and gives back what it kept.
+    pub(crate) async fn stop(mut self) -> TempDir {
+        if let Some(running) = self.running.take() {
+            running.stop().await.unwrap();
+        }
+        std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
+    }
+
+    /// `GET`.
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    /// `POST`.
+    pub(crate) fn post(&self, path: &str) -> Call {
+        self.call("POST", path)
+    }
+
+    /// A person who has not signed up yet.
+    pub(crate) fn user(&self, address: &str) -> User<'_> {
+        User::new(self, address)
+    }
+
+    /// What the clock says.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Every message to this address, newest first.
+    pub(crate) async fn mail_to(&self, address: &str) -> Vec<Email> {
+        // What a worker of the service has leased is sent in a moment.
+        for _ in 0..1_000 {
+            if self.service.outbox.backlog().await.unwrap().pending == 0 {
+                break;
+            }
+            self.service.outbox.deliver_due().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let mut mail = self.mail.emails();
+        mail.reverse();
+        mail.retain(|email| email.to == address);
+        mail
+    }
+
+    /// The audit log, newest first, refusals that were noted included.
+    pub(crate) async fn audit(&self) -> Vec<AuditEvent> {
+        self.service.refusals.flush().await.unwrap();
+        self.service.audit.list(PageRequest::new(200, None)).await.unwrap().items
+    }
+}
+
+#[async_trait]
+impl Host for TestApp {
+    fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(&self.client, method, &format!("{}{path}", self.url))
+    }
+
+    async fn code_to(&self, address: &str) -> String {
+        let mail = self.mail_to(address).await;
+        let newest = mail.first().unwrap_or_else(|| panic!("no message to the address"));
+        code_in(&newest.content.text)
+    }
+}
+
+/// The six digits that stand alone in a message's text.
+pub(crate) fn code_in(text: &str) -> String {
+    let digits = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut codes = text.split_whitespace().filter(digits);
+    let code = codes.next().unwrap_or_else(|| panic!("no code in the message"));
+    assert_eq!(codes.next(), None, "one code and no more");
+    code.to_owned()
+}
