@@ -59,11 +59,9 @@ impl<'a> Output<'a> {
         if self.format == OutputFormat::Json {
             return self.json(item);
         }
-        let fields = match serde_json::to_value(item)? {
-            Json::Object(fields) => fields,
-            other => return self.line(&cell(&other)),
-        };
-        self.table(&["field", "value"], fields.iter().map(|(name, value)| vec![name.clone(), cell(value)]))
+        let mut rows = Vec::new();
+        flatten("", &serde_json::to_value(item)?, &mut rows);
+        self.table(&["field", "value"], rows.into_iter())
     }
 
     /// Writes JSON, whatever the format: for results that are JSON themselves.
@@ -112,6 +110,24 @@ impl<'a> Output<'a> {
             table.add_row(row.iter().map(|text| harmless(text)));
         }
         writeln!(self.results, "{}", table.trim_fmt())
+    }
+}
+
+/// A row for each text and number inside, named by the way to it: `claims.iss`, `sessions.0.id`.
+fn flatten(path: &str, value: &Json, rows: &mut Vec<Vec<String>>) {
+    let under = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Json::Object(members) if !members.is_empty() => {
+            members.iter().for_each(|(name, member)| flatten(&under(name), member, rows));
+        }
+        Json::Array(items) if !items.is_empty() => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, item)| flatten(&under(&index.to_string()), item, rows));
+        }
+        Json::Object(_) | Json::Array(_) => rows.push(vec![path.to_owned(), "none".to_owned()]),
+        leaf => rows.push(vec![path.to_owned(), cell(leaf)]),
     }
 }
 
@@ -174,6 +190,15 @@ mod tests {
     fn a_record_shows_each_field() {
         let table = written(OutputFormat::Table, |output| output.record(&Person { name: "Ada", age: None }));
         assert!(table.contains("age") && table.contains('-'), "{table}");
+    }
+
+    #[test]
+    fn what_is_nested_is_shown_row_by_row() {
+        let nested = serde_json::json!({"claims": {"iss": "us"}, "amr": ["pwd", "otp"], "sessions": []});
+        let table = written(OutputFormat::Table, |output| output.record(&nested));
+        for row in ["claims.iss  us", "amr.0       pwd", "amr.1       otp", "sessions    none"] {
+            assert!(table.contains(row), "{row} in:\n{table}");
+        }
     }
 
     #[test]

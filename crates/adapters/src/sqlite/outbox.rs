@@ -30,12 +30,13 @@ impl OutboxStore for SqliteStore {
     async fn lease(&self, command: LeaseMessages) -> Result<Vec<LeasedMessage>, StoreError> {
         let limit = i64::try_from(command.limit).unwrap_or(i64::MAX);
         let LeaseMessages { lease, now, until, .. } = command;
-        let mut leased = self
+        let taken = self
             .write(move |db| {
                 let values = params![lease, until.micros(), now.micros(), limit];
                 all(db, sql::outbox::LEASE, values, leased_message)
             })
             .await?;
+        let mut leased: Vec<LeasedMessage> = taken.into_iter().flatten().collect();
         leased.sort_unstable_by_key(|leased| leased.message.id);
         Ok(leased)
     }
@@ -97,9 +98,22 @@ impl OutboxStore for SqliteStore {
     }
 }
 
-fn leased_message(columns: &mut Columns<'_>) -> Result<LeasedMessage, Failure> {
+/// None for a message that this version cannot read: it must not hold up the others, and a newer version that runs
+/// beside this one may be able to.
+fn leased_message(columns: &mut Columns<'_>) -> Result<Option<LeasedMessage>, Failure> {
+    let id = MessageId::from_bytes(columns.bytes("outbox.id")?);
+    match leased_message_after_id(id, columns) {
+        Err(Failure::Corrupt(column)) => {
+            tracing::error!(message = %id, column, "a message cannot be read");
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+fn leased_message_after_id(id: MessageId, columns: &mut Columns<'_>) -> Result<LeasedMessage, Failure> {
     let message = NewMessage {
-        id: MessageId::from_bytes(columns.bytes("outbox.id")?),
+        id,
         kind: columns.parsed("outbox.kind", MessageKind::parse)?,
         content: SealedBytes::new(columns.blob("outbox.content")?.to_vec()),
         created_at: columns.timestamp("outbox.created_at")?,

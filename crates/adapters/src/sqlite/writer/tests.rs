@@ -220,3 +220,24 @@ async fn every_commit_is_synchronous() {
         |db: &Connection| Ok(db.pragma_query_value(None, "query_only", |row| row.get::<_, i64>(0))?);
     assert_eq!(store.read(query_only).unwrap(), 1);
 }
+
+/// Without its writer a store could write nothing ever again: whoever runs the service restarts it.
+#[tokio::test]
+async fn a_writer_that_panics_ends_the_process() {
+    const CHILD: &str = "SYMBOLON_TEST_PANICKING_WRITER";
+    if std::env::var_os(CHILD).is_some() {
+        let held = Held::new().await;
+        let panicking = held.queue(|_| -> Result<(), Failure> { panic!("as it should") }).await;
+        held.release.send(()).unwrap();
+        let _ = panicking.await;
+        std::process::exit(0);
+    }
+    let name = "sqlite::writer::tests::a_writer_that_panics_ends_the_process";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
+    assert_eq!(signal, Some(6), "it was not aborted: {child:?}");
+}
