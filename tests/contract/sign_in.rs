@@ -69,6 +69,19 @@ pub(crate) async fn ten_failures_close_the_sign_in(stores: &Stores) {
     assert_eq!(attempt(stores, address, now + HOUR).await.map(|throttle| throttle.failures), Ok(11));
 }
 
+/// S14, X11: what could not be judged is no failure; a count that has moved on stays as it is.
+pub(crate) async fn an_attempt_that_was_not_judged_is_given_back(stores: &Stores) {
+    let address = hash();
+    let first = attempt(stores, address, at(0)).await.unwrap();
+    let second = attempt(stores, address, at(1)).await.unwrap();
+    stores.sign_ins.release_attempt(address, first).await.unwrap();
+    assert!(attempt(stores, address, at(1)).await.is_err(), "the first is not the last any more");
+    stores.sign_ins.release_attempt(address, second).await.unwrap();
+    stores.sign_ins.release_attempt(address, second).await.unwrap();
+    assert_eq!(attempt(stores, address, at(1)).await.map(|throttle| throttle.failures), Ok(2));
+    stores.sign_ins.release_attempt(hash(), second).await.unwrap();
+}
+
 /// S14: of one address nothing is known from another's.
 pub(crate) async fn failures_are_counted_per_address(stores: &Stores) {
     let (one, other) = (hash(), hash());

@@ -66,6 +66,10 @@ async fn health_and_metrics_are_told_apart_from_the_service() {
     get("/health/ready").await.expect(200);
     let metrics = get("/metrics").await.expect(200);
     assert!(metrics.text.contains("http_requests_total") && metrics.text.contains("/v1/sign-up/verify"));
+    assert!(
+        metrics.text.contains("symbolon_messages_delivered 1")
+            && metrics.text.contains("symbolon_password_queue")
+    );
     assert!(!metrics.text.contains("example.org"));
     get("/v1/account").await.expect(404);
 }

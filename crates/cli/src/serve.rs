@@ -1,6 +1,14 @@
 //! `symbolon serve`: both listeners, the workers beside them, and an orderly end (G4, G7).
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use symbolon_api::{
     Api, Gauge, HttpSettings, Metrics, RateLimits, ServeSettings, Stopped, UseCases,
@@ -8,7 +16,10 @@ use symbolon_api::{
     router,
     test_mode::TestMode,
 };
-use symbolon_domain::{audit::Refusals, outbox::Outbox};
+use symbolon_domain::{
+    audit::Refusals,
+    outbox::{Delivered, Outbox},
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -155,7 +166,8 @@ pub async fn start(
     let (address, management_address) =
         (local("http.listen", &listener)?, local("management.listen", &management_listener)?);
 
-    let metrics = Metrics::new(gauges(&service));
+    let tally = Arc::new(Tally::default());
+    let metrics = Metrics::new(gauges(&service, &tally));
     let not_ready = Stopping::default();
     let management = management_router(Management {
         outbox: service.outbox.clone(),
@@ -195,6 +207,7 @@ pub async fn start(
         workers: vec![
             tokio::spawn(deliver(
                 service.outbox.clone(),
+                tally,
                 settings.messages.poll_interval.to_std(),
                 reached(Stage::WorkersEnd),
             )),
@@ -234,11 +247,12 @@ impl Running {
 }
 
 /// Delivers messages as they come, until it is told to stop; what is left then is for the next start.
-async fn deliver(outbox: Outbox, poll_interval: Duration, stop: impl Future<Output = ()>) {
+async fn deliver(outbox: Outbox, tally: Arc<Tally>, poll_interval: Duration, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     loop {
         match outbox.deliver_due().await {
             Ok(turn) if turn.total() > 0 => {
+                tally.add(turn);
                 tracing::info!(turn.delivered, turn.postponed, turn.dropped, "messages");
                 continue;
             }
@@ -321,12 +335,37 @@ fn serving(settings: &Settings) -> ServeSettings {
     }
 }
 
-fn gauges(service: &Arc<Service>) -> Vec<Gauge> {
+/// What became of messages since the start (M2).
+#[derive(Default)]
+struct Tally {
+    delivered: AtomicU32,
+    dropped: AtomicU32,
+}
+
+impl Tally {
+    fn add(&self, turn: Delivered) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.delivered.fetch_add(number(turn.delivered), Ordering::Relaxed);
+        self.dropped.fetch_add(number(turn.dropped), Ordering::Relaxed);
+    }
+}
+
+fn gauges(service: &Arc<Service>, tally: &Arc<Tally>) -> Vec<Gauge> {
     let gauge = |name, description, read: fn(&Service) -> f64| {
         let service = Arc::clone(service);
         Gauge { name, description, read: Arc::new(move || read(&service)) }
     };
+    let counted = |name, description, read: fn(&Tally) -> u32| {
+        let tally = Arc::clone(tally);
+        Gauge { name, description, read: Arc::new(move || f64::from(read(&tally))) }
+    };
     vec![
+        counted("symbolon_messages_delivered", "Messages delivered since the start.", |tally| {
+            tally.delivered.load(Ordering::Relaxed)
+        }),
+        counted("symbolon_messages_dropped", "Messages given up since the start.", |tally| {
+            tally.dropped.load(Ordering::Relaxed)
+        }),
         gauge("symbolon_password_queue", "Passwords that wait to be hashed.", |service| {
             f64::from(u32::try_from(service.hasher.queue_depth()).unwrap_or(u32::MAX))
         }),
