@@ -9,6 +9,7 @@ mod cookies;
 mod interoperability;
 mod limits;
 mod openapi;
+mod outbox;
 mod problems;
 mod races;
 mod rotation;

@@ -149,3 +149,35 @@ async fn the_login_history_is_paged_newest_first() {
         assert!(refused.json["errors"][0]["parameter"].is_string(), "{query}");
     }
 }
+
+/// G2: a flood of bad tokens is one row for each caller and reason, with its number.
+#[tokio::test]
+async fn a_flood_of_refusals_is_summed_up() {
+    let app = TestApp::start().await;
+    for turn in 0..200 {
+        let (token, source) =
+            if turn % 2 == 0 { ("a.b.c", "203.0.113.1") } else { ("nonsense", "203.0.113.2") };
+        let call = app.post("/v1/sessions/verify").header("x-forwarded-for", source);
+        call.json(&json!({"access_token": token})).send().await.expect(200);
+    }
+    let rows: Vec<_> =
+        app.audit().await.into_iter().filter(|event| event.act.as_str() == "session.verified").collect();
+    let sources: std::collections::BTreeSet<_> = rows.iter().map(|row| row.ip.unwrap().to_string()).collect();
+    assert_eq!(sources.into_iter().collect::<Vec<_>>(), ["203.0.113.1", "203.0.113.2"]);
+    assert_eq!(rows.iter().map(|row| row.count).sum::<u32>(), 200);
+    // The service writes on its own now and then, so a caller may have a few rows, but nothing like a hundred.
+    assert!(rows.len() <= 6, "{}", rows.len());
+}
+
+/// S11: a refresh from elsewhere shows in the history.
+#[tokio::test]
+async fn the_address_is_that_of_the_last_refresh() {
+    let app = TestApp::start().await;
+    let ada = app.user(ADA).sign_up().await;
+    let body = json!({"refresh_token": ada.refresh_token});
+    let call =
+        app.post("/v1/sessions/refresh").binding(&ada.binding).header("x-forwarded-for", "198.51.100.7");
+    call.json(&body).send().await.expect(200);
+    let sessions = ada.call("GET", "/v1/sessions").send().await.expect(200);
+    assert_eq!(sessions.json["items"][0]["ip"], "198.51.100.7");
+}

@@ -20,7 +20,7 @@ use symbolon_api::test_mode::SentMail as _;
 use symbolon_domain::{
     audit::AuditEvent,
     clock::{Clock, Timestamp},
-    outbox::Email,
+    outbox::{Email, EmailCarrier},
     page::PageRequest,
 };
 use tempfile::TempDir;
@@ -82,8 +82,21 @@ impl TestApp {
         Self::on(tempfile::tempdir().unwrap(), change).await
     }
 
+    /// The service with this carrier in the place of the configured one.
+    pub(crate) async fn with_carrier(carrier: Arc<dyn EmailCarrier>) -> Self {
+        Self::assemble(tempfile::tempdir().unwrap(), |_| {}, Some(carrier)).await
+    }
+
     /// The service over a directory that may hold a store already.
     pub(crate) async fn on(directory: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::assemble(directory, change, None).await
+    }
+
+    async fn assemble(
+        directory: TempDir,
+        change: impl FnOnce(&mut Settings),
+        carrier: Option<Arc<dyn EmailCarrier>>,
+    ) -> Self {
         let mut settings = Settings::in_directory(directory.path());
         settings.http.listen = ([127, 0, 0, 1], 0).into();
         settings.management.listen = ([127, 0, 0, 1], 0).into();
@@ -94,8 +107,8 @@ impl TestApp {
         let surroundings = Surroundings {
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy::new()),
-            around_email: Box::new(move |carrier| {
-                recording.stand_before(carrier);
+            around_email: Box::new(move |configured| {
+                recording.stand_before(carrier.unwrap_or(configured));
                 recording
             }),
         };
