@@ -69,6 +69,14 @@ async fn an_operator_looks_beside_a_running_service() {
     assert!(refused(at, &["token", "inspect"], "no token").contains("not a JWT"));
     assert!(refused(at, &["token", "verify"], "").contains("standard input"));
 
+    let wrong = binary.user(ADA).with_password("not her password at all");
+    wrong.try_sign_in().await.expect(401);
+    binary.user(ADA).try_sign_in().await.expect(429);
+    assert!(run(at, &["account", "unlock", ADA], "").status.success());
+    binary.user(ADA).try_sign_in().await.expect(200);
+    let unlocked = &json(at, &["audit", "tail", "--limit", "2"], "")[0];
+    assert_eq!((&unlocked["act"], &unlocked["actor"]), (&"sign_in.unlocked".into(), &"operator".into()));
+
     let checks = json(at, &["doctor"], "");
     assert!(checks.as_array().unwrap().iter().all(|check| check["verdict"] != "wrong"), "{checks}");
 }

@@ -42,6 +42,20 @@ fn every_mistake_is_reported_with_its_origin() {
     }
 }
 
+/// G5: the same as JSON, for programs.
+#[test]
+fn mistakes_are_json_when_json_is_asked_for() {
+    let directory = directory();
+    let variables = [("SYMBOLON_LOG__FORMAT", "xml")];
+    let output = command(directory.path(), &["config", "check", "--output", "json"], &variables, "");
+    assert_eq!(output.status.code(), Some(1));
+    let problems: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(problems[0]["key"], "log.format");
+    assert_eq!(problems[0]["origin"], "environment variable SYMBOLON_LOG__FORMAT");
+    let output = command(directory.path(), &["config", "check", "--output", "json"], &[], "");
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(), serde_json::json!([]));
+}
+
 /// X13, G10: a master key that others may read stops the start, and says what to do.
 #[test]
 fn a_readable_master_key_stops_the_start() {

@@ -14,6 +14,24 @@ fn walk() -> String {
     blocks.join("\n")
 }
 
+/// The README's one command that runs it names the one binary there is to run.
+#[test]
+fn the_run_command_finds_its_binary() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains("\n```\ncargo run --release -- serve\n```\n"));
+    let metadata = ["metadata", "--format-version=1", "--no-deps", "--offline"];
+    let output = Command::new(env!("CARGO")).args(metadata).current_dir(&root).output().unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let by_default = metadata["workspace_default_members"].as_array().unwrap();
+    let binaries =
+        metadata["packages"].as_array().unwrap().iter().filter(|package| by_default.contains(&package["id"]));
+    let binaries = binaries.flat_map(|package| package["targets"].as_array().unwrap());
+    let names: Vec<_> =
+        binaries.filter(|target| target["kind"][0] == "bin").map(|target| &target["name"]).collect();
+    assert_eq!(names, ["symbolon"]);
+}
+
 /// S1, S6, S7, S9, S10, S11: the walk in the README works exactly as printed, but for the port.
 #[test]
 fn the_walk_in_the_readme_works_as_printed() {

@@ -1,8 +1,15 @@
 //! What lies on the disk: modes, sealed secrets, and a damaged store (C64, M1, X12).
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
-use crate::support::{Binary, Host as _, PASSWORD, command, directory, mail_to};
+use crate::support::{Binary, Host as _, PASSWORD, command, directory, mail_to, program};
 
 const ADA: &str = "ada@example.org";
 
@@ -68,4 +75,31 @@ fn a_damaged_store_is_refused_and_left_alone() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("store.url"));
         assert_eq!(fs::read(&path).unwrap(), content);
     }
+}
+
+/// X12: a log that nobody can write to does not end the service.
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let directory = directory();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let mut service = Command::new(program())
+        .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+        .current_dir(directory.path())
+        .env("SYMBOLON_MANAGEMENT__LISTEN", "127.0.0.1:0")
+        .stderr(Stdio::from(full))
+        .spawn()
+        .unwrap();
+    let answer = (0..500).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        let request = b"GET /.well-known/jwks.json HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        Some(answer)
+    });
+    service.kill().unwrap();
+    service.wait().unwrap();
+    assert!(answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
 }

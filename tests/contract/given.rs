@@ -151,6 +151,7 @@ pub(crate) fn completion(begun: &NewSignUp, now: Timestamp) -> CompleteSignUp {
         id: begun.id,
         code: matched(&begun.code, 0),
         failures_of: begun.failures_of,
+        throttle: hash(),
         account_id: AccountId::new(now, &Drawn),
         identifier_id: IdentifierId::new(now, &Drawn),
         session: new_session(now),

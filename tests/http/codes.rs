@@ -145,3 +145,16 @@ async fn a_second_step_needs_its_own_token_and_binding() {
     wrong_door.json(&serde_json::json!({"code": code})).send().await.expect(401);
     sign_in.verify(&code).await;
 }
+
+/// S5: a stranger who fails at sign-ups of an address spends nothing of its owner's.
+#[tokio::test]
+async fn strangers_do_not_block_an_address() {
+    let app = TestApp::start().await;
+    for _ in 0..5 {
+        let stranger = app.user(ADA).begin_sign_up().await;
+        let wrong = wrong_code(&app).await;
+        fail(&stranger, wrong, 5).await;
+    }
+    app.user(ADA).sign_up().await;
+    app.user(ADA).sign_in().await;
+}

@@ -131,3 +131,52 @@ async fn a_password_is_hashed_anew_when_stronger_parameters_are_configured() {
     stronger.user(ADA).sign_in().await;
     assert_eq!(hashes(), 3);
 }
+
+/// S14: failures that strangers piled up before there was an account are forgotten when its owner proves the address.
+#[tokio::test]
+async fn a_sign_up_forgets_the_failures_before_it() {
+    let app = TestApp::start().await;
+    let stranger = app.user(ADA).with_password("a stranger's guess at it");
+    for _ in 0..10 {
+        stranger.try_sign_in().await.expect(401);
+        app.clock.advance(Duration::from_secs(41));
+    }
+    stranger.try_sign_in().await.expect(429);
+    app.user(ADA).sign_up().await;
+    app.user(ADA).sign_in().await;
+}
+
+/// C63, G2: what is refused before it is judged is in the audit log too.
+#[tokio::test]
+async fn what_is_refused_unjudged_is_audited() {
+    let app = TestApp::start().await;
+    let wrong = app.user("nobody@example.org").with_password("not the password at all");
+    wrong.try_sign_in().await.expect(401);
+    for _ in 0..5 {
+        wrong.try_sign_in().await.expect(429);
+    }
+    let pending = app.user(ADA).begin_sign_up().await;
+    pending.try_resend().await.expect(429);
+    for _ in 0..9 {
+        app.user(ADA).try_sign_up().await.expect(201);
+    }
+    app.user(ADA).try_sign_up().await.expect(429);
+    app.post("/v1/sign-in/challenge")
+        .bearer("nonsense")
+        .json(&serde_json::json!({}))
+        .send()
+        .await
+        .expect(401);
+    let events = app.audit().await;
+    let counted = |act: &str, reason: &str| -> u32 {
+        let of_kind = events
+            .iter()
+            .filter(|event| event.act.as_str() == act && event.reason.as_deref() == Some(reason));
+        of_kind.map(|event| event.count).sum()
+    };
+    assert_eq!(counted("sign_in.started", "wrong_first_factor"), 1);
+    assert_eq!(counted("sign_in.started", "too_many_failures"), 5);
+    assert_eq!(counted("one_time_code.sent", "too_many_codes"), 1);
+    assert_eq!(counted("sign_up.started", "too_many_sign_ups"), 1);
+    assert_eq!(counted("one_time_code.sent", "format"), 1);
+}

@@ -14,10 +14,11 @@ use tracing::Instrument as _;
 
 use crate::{
     Api,
-    caller::forwarded::client_address,
+    caller::forwarded::{client_address, is_forwarded},
     cors,
     fields::ReadingBody,
     headers,
+    limits::Source,
     problem::{self, Problem, ProblemType, Retry},
     serve::Peer,
     trace::Observed,
@@ -56,7 +57,11 @@ pub(crate) async fn boundary(State(api): State<Arc<Api>>, mut request: Request, 
 /// The checks that need nothing but the request's head.
 fn admit(api: &Api, request: &Request, observed: &Observed, origin: &Origin) -> Result<(), Problem> {
     headers::check_size(request)?;
-    api.limits.check(observed.route(), origin.ip)
+    headers::check_host(request)?;
+    let source = origin
+        .ip
+        .map(|ip| if is_forwarded(request.headers()) { Source::Forwarded(ip) } else { Source::Direct(ip) });
+    api.limits.check(observed.route(), source)
 }
 
 /// The handler's answer, if it comes in time.

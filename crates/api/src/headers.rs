@@ -1,13 +1,14 @@
 //! The headers of every answer (C28, C42), and how much a request's own may be.
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, Request, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Version, header},
     response::Response,
 };
 use symbolon_domain::id::RequestId;
 
 use crate::{
-    problem::{Problem, ProblemType},
+    fields::Fault,
+    problem::{Problem, ProblemType, Slug},
     settings::HttpSettings,
 };
 
@@ -30,6 +31,17 @@ pub(crate) fn check_size<B>(request: &Request<B>) -> Result<(), Problem> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if fields.sum::<usize>() + target > LARGEST_HEADERS {
         Err(Problem::new(ProblemType::HeadersTooLarge))
+    } else {
+        Ok(())
+    }
+}
+
+/// Refuses a request of HTTP/1.1 that does not name one host (RFC 9112, section 3.2).
+pub(crate) fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if request.version() == Version::HTTP_11 && hosts != 1 {
+        let fault = Fault::new(Slug::InvalidValue, "exactly one is required");
+        Err(Problem::of_header(ProblemType::InvalidRequest, "Host", fault))
     } else {
         Ok(())
     }

@@ -70,6 +70,15 @@ impl Group {
     }
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From its peer itself.
+    Direct(IpAddr),
+    /// Through a proxy: then nobody is local, whatever the proxy passes on.
+    Forwarded(IpAddr),
+}
+
 impl Limits {
     /// As many requests a minute as the settings say, counted by this clock.
     pub(crate) fn new(settings: Option<&RateLimits>, clock: &Arc<dyn Clock>) -> Self {
@@ -82,13 +91,14 @@ impl Limits {
         }))
     }
 
-    /// Counts a request to this route from this address, or refuses it. Loopback and requests without an address
-    /// (inside one process) are exempt.
-    pub(crate) fn check(&self, route: &str, source: Option<IpAddr>) -> Result<(), Problem> {
+    /// Counts a request to this route from this source, or refuses it. Who calls from loopback itself, and requests
+    /// without a source (inside one process), are exempt.
+    pub(crate) fn check(&self, route: &str, source: Option<Source>) -> Result<(), Problem> {
         let (Some(groups), Some(source)) = (&self.0, source) else { return Ok(()) };
-        if source.is_loopback() {
-            return Ok(());
-        }
+        let source = match source {
+            Source::Direct(address) if address.is_loopback() => return Ok(()),
+            Source::Direct(address) | Source::Forwarded(address) => address,
+        };
         let counted = match Group::of(route) {
             Group::SignUp => &groups.sign_up,
             Group::SignIn => &groups.sign_in,
@@ -178,7 +188,15 @@ mod tests {
     }
 
     fn passes(limits: &Limits, route: &str, source: &str) -> bool {
-        limits.check(route, Some(source.parse().unwrap())).is_ok()
+        limits.check(route, Some(Source::Direct(source.parse().unwrap()))).is_ok()
+    }
+
+    /// G9: a proxy that passes on what its client made up makes nobody local.
+    #[test]
+    fn a_forwarded_loopback_address_is_not_exempt() {
+        let (_, limits) = limits();
+        let source = Some(Source::Forwarded("127.0.0.1".parse().unwrap()));
+        assert_eq!((0..100).filter(|_| limits.check("/v1/sign-in", source).is_ok()).count(), 30);
     }
 
     /// G9: 30 sign-ins a minute and source; other groups and sources go on.

@@ -28,7 +28,7 @@ mod activity;
 mod stream;
 
 use self::{
-    activity::{Activity, Verdict, Watch},
+    activity::{Activity, Places, Verdict, Watch},
     stream::WatchedStream,
 };
 use crate::settings::ServeSettings;
@@ -102,6 +102,7 @@ fn places(settings: &ServeSettings) -> usize {
 }
 
 /// What every connection needs.
+#[derive(Clone)]
 struct Connections {
     router: Router,
     settings: ServeSettings,
@@ -115,8 +116,7 @@ impl Connections {
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection =
-                    hold(stream, peer, self.router.clone(), self.settings.clone(), self.stage.clone());
+                let connection = hold(stream, peer, self.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(place);
@@ -137,13 +137,9 @@ impl Connections {
 }
 
 /// One connection from its first byte to its end.
-async fn hold(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    settings: ServeSettings,
-    mut stage: watch::Receiver<Stage>,
-) {
+async fn hold(stream: TcpStream, peer: SocketAddr, connections: Connections) {
+    let Connections { router, settings, places: free, mut stage } = connections;
+    let scarce = places(&settings) / 8;
     // A connection that cannot do without delay still works.
     let _ = stream.set_nodelay(true);
     let activity = Arc::new(Activity::default());
@@ -168,13 +164,17 @@ async fn hold(
             _ = stage.changed() => if activity.is_busy() {
                 connection.as_mut().graceful_shutdown();
             },
-            _ = tick.tick() => match watch.look(&activity) {
+            _ = tick.tick() => match watch.look(&activity, room(free.available_permits() > scarce)) {
                 Verdict::Keep => {}
                 Verdict::Close => connection.as_mut().graceful_shutdown(),
                 Verdict::Cut => return,
             },
         }
     }
+}
+
+const fn room(there_is: bool) -> Places {
+    if there_is { Places::Plenty } else { Places::Scarce }
 }
 
 fn builder() -> Builder<TokioExecutor> {

@@ -74,7 +74,12 @@ impl Observed {
         let Self { method, route, request_id, caller, .. } = self;
         if let Some(problem) = problem.filter(|_| status.is_server_error()) {
             let causes = Causes(problem.source());
-            tracing::error!(%request_id, route, problem = problem.kind().slug(), %causes, "a request has failed");
+            let problem = problem.kind().slug();
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                tracing::warn!(%request_id, route, problem, %causes, "a request could not be served");
+            } else {
+                tracing::error!(%request_id, route, problem, %causes, "a request has failed");
+            }
         }
         tracing::info!(
             method,

@@ -1,10 +1,11 @@
-//! `symbolon account list|show`: on the same use cases as HTTP, beside a running server.
+//! `symbolon account list|show|unlock`: on the same use cases as HTTP, beside a running server.
 
 use serde::Serialize;
 use symbolon_domain::{
     accounts::Account,
+    actor::Origin,
     clock::Timestamp,
-    id::{AccountId, IdentifierId, SessionId},
+    id::{AccountId, IdentifierId, RequestId, SessionId},
     page::PageRequest,
     sessions::Session,
 };
@@ -69,21 +70,36 @@ pub async fn run(command: &AccountCommand, service: &Service, output: &mut Outpu
             output.list(&["id", "address", "name", "role", "state", "created", "last seen"], &rows, cells)?;
             page::tell_next(&listed, output)
         }
-        AccountCommand::Show { account } => show(account, service, output).await,
+        AccountCommand::Show { account } => show(&find(account, service).await?, service, output).await,
+        AccountCommand::Unlock { account } => {
+            let account = find(account, service).await?;
+            service.sign_in.unlock(&account, &operator(service)).await?;
+            Ok(output.line("sign-in by password is open")?)
+        }
     }
 }
 
-async fn show(account: &str, service: &Service, output: &mut Output<'_>) -> CommandResult {
+/// The account of this id or address.
+async fn find(account: &str, service: &Service) -> Result<Account, CommandError> {
     let found = match (account.parse(), account.parse()) {
         (Ok(id), _) => service.accounts.find(id).await?,
         (_, Ok(address)) => service.accounts.find_by_address(&address).await?,
         _ => return Err(CommandError::Argument("neither an account id nor an e-mail address")),
     };
-    let found = found.ok_or(CommandError::NotFound("account"))?;
+    found.ok_or(CommandError::NotFound("account"))
+}
+
+/// An operator at this command line.
+fn operator(service: &Service) -> Origin {
+    let request_id = RequestId::new(service.clock.now(), &*service.entropy);
+    Origin { request_id, ip: None, user_agent: None }
+}
+
+async fn show(found: &Account, service: &Service, output: &mut Output<'_>) -> CommandResult {
     let sessions = service.sessions.list(found.id, PageRequest::first()).await?;
     let now = service.clock.now();
     let detail = AccountDetail {
-        account: AccountRow::from(&found),
+        account: AccountRow::from(found),
         sessions: sessions.items.iter().map(|session| SessionRow::new(session, now)).collect(),
     };
     Ok(output.record(&detail)?)

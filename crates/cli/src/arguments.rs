@@ -108,6 +108,11 @@ pub struct PageArguments {
 pub enum AccountCommand {
     /// List accounts.
     List(PageArguments),
+    /// Open a sign-in that too many wrong passwords have closed.
+    Unlock {
+        /// The account's id or e-mail address.
+        account: String,
+    },
     /// Show one account with its identifiers and sessions.
     Show {
         /// The account's id or e-mail address.

@@ -1,8 +1,8 @@
 //! `symbolon config check|show|schema`.
 
-use crate::arguments::ConfigCommand;
+use crate::arguments::{ConfigCommand, OutputFormat};
 use crate::output::{Output, cell};
-use crate::settings::{LoadOptions, Settings};
+use crate::settings::{LoadOptions, Problem, Settings};
 use crate::{CommandError, CommandResult};
 
 /// Runs one of them.
@@ -19,8 +19,15 @@ pub fn run(command: ConfigCommand, options: &LoadOptions, output: &mut Output<'_
 }
 
 fn check(options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
-    Settings::load(options).map_err(CommandError::Settings)?;
-    Ok(output.line("configuration is fine")?)
+    match (Settings::load(options), output.format()) {
+        (Ok(_), OutputFormat::Table) => Ok(output.line("configuration is fine")?),
+        (Ok(_), OutputFormat::Json) => Ok(output.json::<[Problem]>(&[])?),
+        (Err(problems), OutputFormat::Table) => Err(CommandError::Settings(problems)),
+        (Err(problems), OutputFormat::Json) => {
+            output.json(&problems)?;
+            Err(CommandError::Settings(problems))
+        }
+    }
 }
 
 fn show(options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
@@ -38,7 +45,6 @@ fn schema(output: &mut Output<'_>) -> CommandResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arguments::OutputFormat;
 
     fn options(variable: &str, value: &str) -> LoadOptions {
         LoadOptions { environment: vec![(variable.to_owned(), value.to_owned())], ..LoadOptions::default() }

@@ -71,8 +71,14 @@ pub async fn run(loaded: Result<Settings, Vec<Problem>>, output: &mut Output<'_>
 async fn check(settings: &Settings) -> Vec<Check> {
     let mut checks =
         vec![Check::fine("configuration", "no mistakes"), public_url(settings), exposure(settings)];
+    checks.extend(privacy(&settings.data_dir));
     checks.push(mail(&settings.messages.email.directory));
     match wiring::open_existing(settings, Surroundings::real()).await {
+        Err(WiringError::NoStore(_)) if !can_be_made(&settings.data_dir) => checks.push(Check::wrong(
+            "store",
+            format!("{} (data_dir) cannot be written", settings.data_dir.display()),
+            "give the service's user the right to write there, or point data_dir elsewhere",
+        )),
         Err(error @ WiringError::NoStore(_)) => {
             checks.push(Check::notice("store", chain(&error), "nothing to do: the first start makes it"));
         }
@@ -92,6 +98,20 @@ async fn check(settings: &Settings) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// May this process write to the directory, or to the nearest one above it that is there?
+fn can_be_made(directory: &Path) -> bool {
+    let nearest = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    rustix::fs::access(nearest, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+/// Whether others than its owner may look into the data directory.
+fn privacy(directory: &Path) -> Option<Check> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(directory).ok()?.permissions().mode();
+    let found = format!("{} has mode {:04o}", directory.display(), mode & 0o7777);
+    (mode & 0o077 != 0).then(|| Check::notice("data directory", found, "close it to others: chmod 700"))
 }
 
 fn public_url(settings: &Settings) -> Check {

@@ -10,7 +10,9 @@ use crate::settings::{LogFormat, LogSettings};
 /// Sends what the process logs to standard error. A second call changes nothing.
 pub fn start(settings: &LogSettings) {
     let filter = EnvFilter::new(settings.level.as_str());
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false)
+        // A log that cannot be written must not end a service that can serve.
+        .log_internal_errors(false);
     let started = match settings.format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

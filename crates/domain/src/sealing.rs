@@ -146,6 +146,12 @@ impl Peppers {
         self.identifiers.hash(&[b"email", address.normalized().as_bytes()])
     }
 
+    /// What stands for a ceremony where failures are counted.
+    #[must_use]
+    pub fn ceremony(&self, id: CeremonyId) -> SecretHash {
+        self.identifiers.hash(&[b"ceremony", id.as_bytes()])
+    }
+
     /// What stands for an account where failures are counted.
     #[must_use]
     pub fn account(&self, id: AccountId) -> SecretHash {

@@ -18,6 +18,7 @@ pub(crate) mod second_factor;
 mod start;
 mod store;
 pub mod throttle;
+mod unlock;
 mod verify_code;
 
 pub use self::{

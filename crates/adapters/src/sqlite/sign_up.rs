@@ -103,6 +103,7 @@ fn complete(db: &Write<'_>, command: &CompleteSignUp) -> Result<Result<(), Compl
     insert_account(db, command, &verified)?;
     change(db, sql::sign_up::END_CODES_OF_ADDRESS, [verified.address.normalized()])?;
     change(db, sql::sign_up::END_ADDRESS, [verified.address.normalized()])?;
+    change(db, sql::sign_in::FORGET_THROTTLE, [command.throttle.as_bytes()])?;
     sessions::insert(db, session, *account_id, 0)?;
     effects::write(db, &command.effects)?;
     Ok(Ok(()))

@@ -23,6 +23,11 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
     client
 }
 
+/// Did a proxy, or somebody who poses as one, have a hand in the request?
+pub(crate) fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.contains_key(FORWARDED_FOR)
+}
+
 /// An address as proxies write them: bare, with a port, in brackets.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();

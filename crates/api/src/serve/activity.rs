@@ -88,6 +88,15 @@ pub(super) enum Verdict {
     Cut,
 }
 
+/// Whether there is room for further connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    /// There is.
+    Plenty,
+    /// Nearly every place is taken: who rests makes room, so that nobody can hold all of them by saying nothing.
+    Scarce,
+}
+
 /// Looks at one connection every so often and counts for how long it has been doing the same.
 pub(super) struct Watch {
     header_looks: u32,
@@ -124,16 +133,19 @@ impl Watch {
     }
 
     /// Looks once.
-    pub(super) fn look(&mut self, activity: &Activity) -> Verdict {
+    pub(super) fn look(&mut self, activity: &Activity, places: Places) -> Verdict {
         let requests = activity.requests.load(Relaxed);
         let reading = activity.reading.load(Relaxed) && !activity.http2.load(Relaxed);
         let now = (requests, reading, activity.is_stopping());
         self.same = if activity.is_busy() || now != self.seen { 0 } else { self.same.saturating_add(1) };
         self.seen = now;
         // A client that connects and says nothing has no more time than one that says half a header.
-        let (limit, verdict) = if reading || requests == 0 {
+        let hurry = places == Places::Scarce;
+        let (limit, verdict) = if requests == 0 && hurry {
+            (self.stop_looks, Verdict::Cut)
+        } else if reading || requests == 0 {
             (self.header_looks, Verdict::Cut)
-        } else if activity.is_stopping() {
+        } else if activity.is_stopping() || hurry {
             (self.stop_looks, Verdict::Close)
         } else {
             (self.idle_looks, Verdict::Close)
@@ -153,14 +165,18 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn looks_until(verdict: Verdict, watch: &mut Watch, activity: &Activity) -> Duration {
+    fn looks_in(places: Places, verdict: Verdict, watch: &mut Watch, activity: &Activity) -> Duration {
         let mut looks = 0;
-        while watch.look(activity) == Verdict::Keep {
+        while watch.look(activity, places) == Verdict::Keep {
             looks += 1;
             assert!(looks < 10_000, "never {verdict:?}");
         }
-        assert_eq!(watch.look(activity), verdict);
+        assert_eq!(watch.look(activity, places), verdict);
         watch.period() * looks
+    }
+
+    fn looks_until(verdict: Verdict, watch: &mut Watch, activity: &Activity) -> Duration {
+        looks_in(Places::Plenty, verdict, watch, activity)
     }
 
     fn near(measured: Duration, expected: u64) {
@@ -176,12 +192,24 @@ mod tests {
         near(looks_until(Verdict::Cut, &mut watch, &activity), 5);
 
         let running = activity.begin(true);
-        assert!((0..10_000).all(|_| watch.look(&activity) == Verdict::Keep));
+        assert!((0..10_000).all(|_| watch.look(&activity, Places::Scarce) == Verdict::Keep));
         drop(running);
         near(looks_until(Verdict::Close, &mut watch, &activity), 60);
 
         activity.bytes_came();
         near(looks_until(Verdict::Cut, &mut watch, &activity), 5);
+    }
+
+    /// X10: where places are scarce, who rests or says nothing makes room; who is sending keeps the time for it.
+    #[test]
+    fn who_rests_makes_room() {
+        let mut watch = Watch::new(&ServeSettings::default());
+        let activity = Arc::new(Activity::default());
+        near(looks_in(Places::Scarce, Verdict::Cut, &mut watch, &activity), 1);
+        drop(activity.begin(true));
+        near(looks_in(Places::Scarce, Verdict::Close, &mut watch, &activity), 1);
+        activity.bytes_came();
+        near(looks_in(Places::Scarce, Verdict::Cut, &mut watch, &activity), 5);
     }
 
     /// X2: during a stop an idle connection goes soon, but not at once.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, atomic::Ordering};
 use axum::{
     Router,
     body::Body,
-    http::{Request, StatusCode},
+    http::{HeaderValue, Request, StatusCode},
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -24,7 +24,8 @@ use crate::{
     test_mode::{SentMail, SettableClock, TestMode},
 };
 
-async fn send(router: &Router, request: Request<Body>) -> (StatusCode, String) {
+async fn send(router: &Router, mut request: Request<Body>) -> (StatusCode, String) {
+    request.headers_mut().insert("host", HeaderValue::from_static("localhost"));
     let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
     (parts.status, String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, HeaderName, Method, Request, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -64,7 +64,8 @@ impl Service {
         Self { world, router: router(&api, None) }
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

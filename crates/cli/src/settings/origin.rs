@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use figment::{Metadata, Source};
 
 /// Where a value came from.
@@ -61,14 +63,19 @@ impl fmt::Display for Origin {
 }
 
 /// One mistake in the configuration. It never repeats a secret value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The dotted key, such as `http.listen`; empty when it is about a file as a whole.
     pub key: String,
     /// Where the value came from.
+    #[serde(serialize_with = "as_text")]
     pub origin: Origin,
     /// What is wrong, and what would be right.
     pub message: String,
+}
+
+fn as_text<S: serde::Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(origin)
 }
 
 impl fmt::Display for Problem {

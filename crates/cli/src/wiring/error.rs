@@ -11,7 +11,7 @@ use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError};
 #[derive(Debug, thiserror::Error)]
 pub enum WiringError {
     /// A directory or file could not be made or looked at.
-    #[error("{path} cannot be made or looked at", path = path.display())]
+    #[error("{path} (data_dir, store.url) cannot be made or looked at", path = path.display())]
     Directory {
         /// Which.
         path: PathBuf,

@@ -14,7 +14,8 @@ pub(crate) fn load_or_create(
     store: &Path,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<MasterKeys, WiringError> {
-    if !exists(store)?
+    let is_new = !exists(store)?;
+    if is_new
         && let Some(MasterKeySource::File(path)) = settings.secrets.master_keys.first()
         && !path.exists()
     {
@@ -27,7 +28,11 @@ pub(crate) fn load_or_create(
             Err(error) => return Err(error.into()),
         }
     }
-    load(settings, entropy)
+    let keys = load(settings, entropy)?;
+    if is_new {
+        tracing::warn!(store = %store.display(), "there is no store: a new, empty one is made");
+    }
+    Ok(keys)
 }
 
 /// The configured keys, which must all be there.

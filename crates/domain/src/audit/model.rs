@@ -22,6 +22,8 @@ impl Act {
     pub const SIGN_IN_STARTED: Self = Self::named("sign_in.started");
     /// The second factor of a sign-in: the session exists.
     pub const SIGN_IN_COMPLETED: Self = Self::named("sign_in.completed");
+    /// A sign-in that too many failures had closed was opened.
+    pub const SIGN_IN_UNLOCKED: Self = Self::named("sign_in.unlocked");
     /// A one-time code was sent again.
     pub const CODE_SENT: Self = Self::named("one_time_code.sent");
     /// A one-time code was judged.

@@ -106,6 +106,19 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
+impl ResendError {
+    /// The slug for the audit; none where nothing was refused.
+    pub(crate) const fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::Unauthorized(reason) => Some(reason),
+            Self::Gone => Some("gone"),
+            Self::Exhausted => Some("attempts_exhausted"),
+            Self::TooMany(_) => Some("too_many_codes"),
+            Self::Store(_) => None,
+        }
+    }
+}
+
 impl From<ReplaceError> for ResendError {
     fn from(error: ReplaceError) -> Self {
         match error {

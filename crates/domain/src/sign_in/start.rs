@@ -67,12 +67,11 @@ impl SignIn {
         let now = self.ports.clock.now();
         let throttle_key = self.ports.peppers.email(&command.address);
         let limits = self.throttle_limits();
-        let throttle = self
-            .ports
-            .store
-            .reserve_attempt(throttle_key, limits, now)
-            .await?
-            .map_err(SignInError::TooMany)?;
+        let throttle =
+            self.ports.store.reserve_attempt(throttle_key, limits, now).await?.map_err(|until| {
+                self.ports.sessions.refusals().note(Act::SIGN_IN_STARTED, "too_many_failures", origin);
+                SignInError::TooMany(until)
+            })?;
         let candidate = self.ports.store.find_candidate(&command.address).await?;
         // A password that could never be one costs a hash all the same (C9).
         let password = Password::new(&command.password);

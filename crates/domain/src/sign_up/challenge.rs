@@ -20,6 +20,20 @@ impl SignUp {
         caller: PreAuthorizedCaller<'_>,
         origin: &Origin,
     ) -> Result<Challenge, ResendError> {
+        let sent = self.send_again(caller, origin).await;
+        if let Err(error) = &sent
+            && let Some(reason) = error.refusal()
+        {
+            self.ports.sessions.refusals().note(Act::CODE_SENT, reason, origin);
+        }
+        sent
+    }
+
+    async fn send_again(
+        &self,
+        caller: PreAuthorizedCaller<'_>,
+        origin: &Origin,
+    ) -> Result<Challenge, ResendError> {
         let now = self.ports.clock.now();
         let ceremony = authorize(&self.ports.sessions, caller, CeremonyKind::SignUp, now)
             .map_err(ResendError::Unauthorized)?;

@@ -8,6 +8,7 @@ use crate::{
     identifiers::EmailAddress,
     one_time_codes::{MatchedCode, NewCode, SlotLimit, SlotOwner},
     passwords::PasswordHash,
+    secret::SecretHash,
     sessions::NewSession,
     store_error::StoreError,
 };
@@ -57,6 +58,8 @@ pub struct CompleteSignUp {
     pub code: MatchedCode,
     /// Whose failures the guess was paid from.
     pub failures_of: SlotOwner,
+    /// The failed sign-ins of the address, which are forgotten: whoever proved it did not make them.
+    pub throttle: SecretHash,
     /// The account's id.
     pub account_id: AccountId,
     /// Its address's id.

@@ -96,7 +96,7 @@ impl SignUp {
             created_at: now,
             expires_at: now + self.settings.lifetime,
             code,
-            failures_of: SlotOwner::new(SlotOwner::CODE_FAILURES, key),
+            failures_of: self.failures_of(id),
             limit: SlotLimit {
                 owner: SlotOwner::new(SlotOwner::SIGN_UPS, key),
                 slots: MOST_SIGN_UPS,
@@ -104,8 +104,18 @@ impl SignUp {
             },
             effects: Effects { messages: vec![effects], events: vec![event.on(id)] },
         };
-        self.ports.store.begin(begun).await?;
+        let begun = self.ports.store.begin(begun).await;
+        if matches!(begun, Err(BeginSignUpError::TooMany(_))) {
+            self.ports.sessions.refusals().note(Act::SIGN_UP_STARTED, "too_many_sign_ups", origin);
+        }
+        begun?;
         Ok(self.pre_authorized(id, now)?)
+    }
+
+    /// The failures of a sign-up are its own: an address that nobody has proved yet has no budget that a stranger
+    /// could spend. Five guesses in each of ten sign-ups bound the guessing.
+    pub(super) fn failures_of(&self, id: CeremonyId) -> SlotOwner {
+        SlotOwner::new(SlotOwner::CODE_FAILURES, self.ports.peppers.ceremony(id))
     }
 
     /// The code to keep and the message to send: for a decoy a code that nobody knows, and a notice.

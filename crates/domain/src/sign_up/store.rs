@@ -18,7 +18,7 @@ pub trait SignUpStore: Send + Sync {
     async fn find(&self, id: CeremonyId) -> Result<Option<PendingSignUp>, StoreError>;
 
     /// Consumes the code (unexpired, in its place, once), pays the guess back, creates the account with the
-    /// address and the password of this very row, ends the address's other sign-ups, writes the session; of N
+    /// address and the password of this very row, ends the address's other sign-ups, forgets its failed sign-ins, writes the session; of N
     /// at once, and of N sign-ups of one address, exactly one wins.
     async fn complete(&self, command: CompleteSignUp) -> Result<(), CompleteSignUpError>;
 }

@@ -7,7 +7,7 @@ use crate::{
     clock::Timestamp,
     effects::Effects,
     id::{AccountId, IdentifierId},
-    one_time_codes::{OneTimeCode, SlotOwner},
+    one_time_codes::OneTimeCode,
     sessions::{CeremonyKind, SessionGrant},
     sign_in::{
         CodeError, PreAuthorizedCaller,
@@ -72,7 +72,8 @@ impl SignUp {
         let command = CompleteSignUp {
             id: ceremony.id,
             code: matched,
-            failures_of: SlotOwner::new(SlotOwner::CODE_FAILURES, self.ports.peppers.email(&pending.address)),
+            failures_of: self.failures_of(ceremony.id),
+            throttle: self.ports.peppers.email(&pending.address),
             account_id,
             identifier_id: IdentifierId::new(now, &*self.ports.entropy),
             session: session.clone(),
