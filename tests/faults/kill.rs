@@ -11,7 +11,7 @@ use std::{
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::support::{Binary, Call, Host as _, client, directory};
+use crate::support::{Binary, Call, Host as _, client, command, directory};
 
 const TURNS: usize = 20;
 const PEOPLE: usize = 6;
@@ -19,11 +19,21 @@ const PEOPLE: usize = 6;
 /// What one person's client was told before the service died.
 struct Known {
     binding: String,
+    /// The first access token.
+    access: String,
     /// The refresh token of the last answer.
     newest: String,
     /// The one that was shown for it, if any.
     used: Option<String>,
     sign_up: (String, String, String),
+}
+
+impl Known {
+    async fn is_active(&self, binary: &Binary) -> bool {
+        let body = json!({"access_token": self.access, "binding": self.binding});
+        let answer = binary.call("POST", "/v1/sessions/verify").json(&body).send().await.expect(200);
+        answer.json["active"] == true
+    }
 }
 
 async fn try_call(call: Call) -> Option<(u16, serde_json::Value)> {
@@ -62,7 +72,10 @@ async fn kills_lose_nothing_and_revive_nothing() {
             let session = pending.verify(&code).await;
             let sign_up = (pending.token.clone(), pending.binding.clone(), code);
             let (binding, newest) = (session.binding.clone(), session.refresh_token.clone());
-            people.push(Known { binding, newest, used: None, sign_up });
+            people.push(Known { binding, access: session.token.clone(), newest, used: None, sign_up });
+            if person == 0 {
+                session.call("DELETE", "/v1/sessions/current").send().await.expect(204);
+            }
         }
         let dead = AtomicBool::new(false);
         let url = binary.url.clone();
@@ -75,6 +88,15 @@ async fn kills_lose_nothing_and_revive_nothing() {
         };
         futures::join!(load, kill);
         binary = Binary::start(directory.path(), &[], &variables);
+        let listed = command(directory.path(), &["account", "list", "--output", "json"], &[], "");
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        for person in 0..PEOPLE {
+            assert!(
+                listed.contains(&format!("person-{turn}-{person}@example.org")),
+                "an acknowledged sign-up is lost"
+            );
+        }
+        assert!(!people[0].is_active(&binary).await, "an acknowledged revocation is lost");
         check(&binary, people).await;
     }
     assert!(*writes.lock().unwrap() > TURNS * PEOPLE, "there was load");

@@ -32,15 +32,27 @@ async fn what_runs_is_finished() {
         let body = json!({"refresh_token": token});
         async move { call.json(&body).send().await }
     }));
+    let ready = format!("{}/health/ready", binary.management_url);
     let stop = async {
         tokio::time::sleep(Duration::from_millis(60)).await;
+        Call::new(&client(), "GET", &ready).send().await.expect(200);
         binary.signal_terminate();
+        // Not ready, and still serving: whoever balances load sends nothing more.
+        for _ in 0..200 {
+            let still_open = Call::new(&client(), "GET", &format!("{url}/.well-known/jwks.json")).try_send();
+            let (answer, served) = futures::join!(Call::new(&client(), "GET", &ready).try_send(), still_open);
+            if answer.is_some_and(|answer| answer.status == 503) {
+                return served.is_some_and(|answer| answer.status == 200);
+            }
+        }
+        false
     };
-    let (sign_ups, refreshed, ()) = futures::join!(sign_ups, refreshes, stop);
+    let (sign_ups, refreshed, not_ready_first) = futures::join!(sign_ups, refreshes, stop);
     assert_eq!(sign_ups, [201; 24]);
-    let status = tokio::task::spawn_blocking(move || (binary.wait(), binary)).await.unwrap();
-    assert!(status.0.success());
-    drop(status);
+    assert!(not_ready_first, "readiness falls while the service still serves");
+    let stopped = tokio::task::spawn_blocking(move || binary.wait());
+    let status = tokio::time::timeout(Duration::from_secs(25), stopped).await.unwrap().unwrap();
+    assert!(status.success());
 
     let binary = Binary::start(directory.path(), &[], &[]);
     for ((binding, _), answer) in sessions.iter().zip(refreshed) {
