@@ -95,6 +95,7 @@ macro_rules! every_suite {
             the_next_attempt_waits_for_its_pause,
             ten_failures_close_the_sign_in,
             failures_are_counted_per_address,
+            a_hundred_failures_are_the_most,
             forgotten_failures_count_no_more,
             an_attempt_that_was_not_judged_is_given_back,
             of_many_attempts_at_once_one_is_let_through,

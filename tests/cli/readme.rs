@@ -32,7 +32,8 @@ fn the_run_command_finds_its_binary() {
     assert_eq!(names, ["symbolon"]);
 }
 
-/// S1, S6, S7, S9, S10, S11: the walk in the README works exactly as printed, but for the port.
+/// S1, S6, S7, S9, S10, S11, M5: the walk in the README works exactly as printed, but for the port; its mail is a file,
+/// as it is out of the box.
 #[test]
 fn the_walk_in_the_readme_works_as_printed() {
     let directory = directory();

@@ -82,6 +82,18 @@ pub(crate) async fn an_attempt_that_was_not_judged_is_given_back(stores: &Stores
     stores.sign_ins.release_attempt(hash(), second).await.unwrap();
 }
 
+/// C7: the hundredth failure in a row closes for good, whatever the pauses that were waited out.
+pub(crate) async fn a_hundred_failures_are_the_most(stores: &Stores) {
+    let address = hash();
+    let mut now = at(0);
+    for _ in 0..100 {
+        now = attempt(stores, address, now).await.unwrap().next_at.unwrap();
+    }
+    assert_eq!(now, Timestamp::MAX);
+    let years_later = at(0) + Duration::from_secs(100 * 365 * 86_400);
+    assert_eq!(attempt(stores, address, years_later).await, Err(Timestamp::MAX));
+}
+
 /// S14: an operator opens what was closed, and that is written.
 pub(crate) async fn forgotten_failures_count_no_more(stores: &Stores) {
     let (address, other) = (hash(), hash());
