@@ -89,14 +89,17 @@ async fn what_is_too_large_is_refused_at_once() {
     app.post("/v1/sign-up").body(twice).send().await.expect(400);
     app.post("/v1/sign-up").text("{}").send().await.expect(415);
 
-    let head = format!("GET /v1/account HTTP/1.1\r\nhost: a\r\nx-long: {}\r\n\r\n", "x".repeat(65_536));
+    let head = format!(
+        "GET /v1/account HTTP/1.1\r\nhost: a\r\nconnection: close\r\nx-long: {}\r\n\r\n",
+        "x".repeat(65_536)
+    );
     assert!(raw(&app, head.as_bytes()).await.starts_with("HTTP/1.1 431"));
     for hosts in ["", "host: a\r\nhost: b\r\n"] {
         let request = format!("GET /v1/account HTTP/1.1\r\n{hosts}connection: close\r\n\r\n");
         assert!(raw(&app, request.as_bytes()).await.starts_with("HTTP/1.1 400"), "{hosts}");
     }
     let chunked = format!(
-        "POST /v1/sign-up HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
+        "POST /v1/sign-up HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
          20000\r\n{}\r\n0\r\n\r\n",
         "x".repeat(0x20000)
     );
