@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
     actor::Origin,
-    audit::Refusals,
+    audit::{Act, Refusals},
     clock::{Clock, Timestamp},
     entropy::Entropy,
     id::{AccountId, RefreshTokenId, SessionId},
@@ -185,8 +185,11 @@ impl Sessions {
         })
     }
 
-    pub(crate) const fn refusals(&self) -> &Refusals {
-        &self.ports.refusals
+    /// Notes for the audit what was refused, where something was.
+    pub(crate) fn note_refusal(&self, act: Act, reason: Option<&'static str>, origin: &Origin) {
+        if let Some(reason) = reason {
+            self.ports.refusals.note(act, reason, origin);
+        }
     }
 
     /// What makes and reads the tokens of sessions and ceremonies.

@@ -21,11 +21,8 @@ impl SignIn {
         origin: &Origin,
     ) -> Result<Challenge, ResendError> {
         let sent = self.send_again(caller, origin).await;
-        if let Err(error) = &sent
-            && let Some(reason) = error.refusal()
-        {
-            self.ports.sessions.refusals().note(Act::CODE_SENT, reason, origin);
-        }
+        let refusal = sent.as_ref().err().and_then(ResendError::refusal);
+        self.ports.sessions.note_refusal(Act::CODE_SENT, refusal, origin);
         sent
     }
 

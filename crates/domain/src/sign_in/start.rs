@@ -69,7 +69,7 @@ impl SignIn {
         let limits = self.throttle_limits();
         let throttle =
             self.ports.store.reserve_attempt(throttle_key, limits, now).await?.map_err(|until| {
-                self.ports.sessions.refusals().note(Act::SIGN_IN_STARTED, "too_many_failures", origin);
+                self.ports.sessions.note_refusal(Act::SIGN_IN_STARTED, Some("too_many_failures"), origin);
                 SignInError::TooMany(until)
             })?;
         let candidate = self.ports.store.find_candidate(&command.address).await?;

@@ -31,11 +31,8 @@ impl SignIn {
             Ok(ceremony) => self.complete(ceremony, code, origin, now).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = &granted
-            && let Some(reason) = error.refusal()
-        {
-            self.ports.sessions.refusals().note(Act::CODE_JUDGED, reason, origin);
-        }
+        let refusal = granted.as_ref().err().and_then(CodeError::refusal);
+        self.ports.sessions.note_refusal(Act::CODE_JUDGED, refusal, origin);
         granted
     }
 

@@ -105,9 +105,8 @@ impl SignUp {
             effects: Effects { messages: vec![effects], events: vec![event.on(id)] },
         };
         let begun = self.ports.store.begin(begun).await;
-        if matches!(begun, Err(BeginSignUpError::TooMany(_))) {
-            self.ports.sessions.refusals().note(Act::SIGN_UP_STARTED, "too_many_sign_ups", origin);
-        }
+        let refusal = matches!(begun, Err(BeginSignUpError::TooMany(_))).then_some("too_many_sign_ups");
+        self.ports.sessions.note_refusal(Act::SIGN_UP_STARTED, refusal, origin);
         begun?;
         Ok(self.pre_authorized(id, now)?)
     }

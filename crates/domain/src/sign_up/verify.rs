@@ -49,9 +49,7 @@ impl SignUp {
             Err(SignUpCodeError::AddressTaken) => Some("address_taken"),
             Ok(_) => None,
         };
-        if let Some(reason) = refusal {
-            self.ports.sessions.refusals().note(Act::CODE_JUDGED, reason, origin);
-        }
+        self.ports.sessions.note_refusal(Act::CODE_JUDGED, refusal, origin);
         granted
     }
 
