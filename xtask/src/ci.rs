@@ -16,11 +16,12 @@ type Stage = fn(&Checkout) -> Outcome;
 
 /// All that needs no test to run.
 pub(crate) fn run_checks(checkout: &Checkout) -> Outcome {
-    let stages: [(&str, Stage); 5] = [
+    let stages: [(&str, Stage); 6] = [
         ("format", check_format),
         ("tidy", tidy::run),
         ("dependencies", check_dependencies),
         ("clippy", check_clippy),
+        ("alone", check_alone),
         ("schema", schema::check),
     ];
     for (name, stage) in stages {
@@ -62,6 +63,13 @@ fn check_format(checkout: &Checkout) -> Outcome {
 fn check_clippy(checkout: &Checkout) -> Outcome {
     let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     process::run(&mut checkout.cargo(&arguments))
+}
+
+/// The program as a newcomer builds it, and the adapters without any store: a feature that only another package of the
+/// workspace switches on is missed by every check of the whole workspace.
+fn check_alone(checkout: &Checkout) -> Outcome {
+    process::run(&mut checkout.cargo(&["check"]))?;
+    process::run(&mut checkout.cargo(&["check", "--package", "symbolon-adapters", "--no-default-features"]))
 }
 
 fn check_dependencies(checkout: &Checkout) -> Outcome {
