@@ -33,7 +33,7 @@ use crate::wiring::{self, Service, Surroundings, WiringError};
 use crate::{CommandResult, chain, logging};
 
 /// So long before it stops accepting the service says that it is not ready (X2).
-const NOT_READY_FIRST: Duration = Duration::from_millis(100);
+const NOT_READY_FIRST: Duration = Duration::from_millis(500);
 
 /// Why the service did not run.
 #[derive(Debug, thiserror::Error)]
