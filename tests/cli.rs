@@ -4,3 +4,4 @@ mod commands;
 mod configuration;
 mod readme;
 mod store;
+mod stores;

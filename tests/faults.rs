@@ -1,5 +1,9 @@
 //! What must hold when the worst happens: kills, floods, stops under load. These tests are heavy and run alone.
 
+mod dynamodb;
 mod flood;
 mod kill;
+mod load;
+mod nodes;
+mod postgres;
 mod stop;

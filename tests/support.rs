@@ -3,11 +3,16 @@
 pub(crate) mod app;
 pub(crate) mod binary;
 pub(crate) mod call;
+pub(crate) mod dynamodb_proxy;
+pub(crate) mod engines;
+pub(crate) mod postgres;
 pub(crate) mod user;
 
 pub(crate) use self::{
     app::{TestApp, code_in},
-    binary::{Binary, command, directory, mail_to, program},
+    binary::{Binary, command, command_of, directory, mail_to, program},
     call::{Answer, Call, client},
+    engines::{Database, Engine, Home, Table},
+    postgres::Cluster,
     user::{Host, PASSWORD, Pending, SignedIn},
 };

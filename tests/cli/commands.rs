@@ -1,36 +1,42 @@
 //! What an operator sees of a store that a service is running on.
 
-use std::{path::Path, process::Output};
+use std::process::Output;
 
+use rstest::rstest;
 use serde_json::Value as Json;
 
-use crate::support::{Binary, Host as _, command, directory};
+use crate::support::{
+    Binary,
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Home, Host as _, command_of,
+};
 
 const ADA: &str = "ada@example.org";
 
-fn run(directory: &Path, arguments: &[&str], input: &str) -> Output {
-    command(directory, arguments, &[], input)
+fn run(home: &Home, arguments: &[&str], input: &str) -> Output {
+    command_of(home, arguments, input)
 }
 
-fn json(directory: &Path, arguments: &[&str], input: &str) -> Json {
-    let output = run(directory, &[arguments, &["--output", "json"]].concat(), input);
+fn json(home: &Home, arguments: &[&str], input: &str) -> Json {
+    let output = run(home, &[arguments, &["--output", "json"]].concat(), input);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refused(directory: &Path, arguments: &[&str], input: &str) -> String {
-    let output = run(directory, arguments, input);
+fn refused(home: &Home, arguments: &[&str], input: &str) -> String {
+    let output = run(home, arguments, input);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "results only go to standard output");
     String::from_utf8(output.stderr).unwrap()
 }
 
 /// The CLI looks at accounts, messages, events and tokens beside the running service (A6, M1, G2, Z10).
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_looks_beside_a_running_service() {
-    let directory = directory();
-    let at = directory.path();
-    let binary = Binary::start(at, &[], &[]);
+async fn an_operator_looks_beside_a_running_service(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let home = Home::on(on).await;
+    let at = &home;
+    let binary = Binary::of(at, &[], &[]);
     let ada = binary.user(ADA).sign_up().await;
 
     let accounts = json(at, &["account", "list"], "");
@@ -82,22 +88,22 @@ async fn an_operator_looks_beside_a_running_service() {
 }
 
 /// A command that only looks makes no store, and says what would.
-#[test]
-fn looking_makes_no_store() {
-    let directory = directory();
+#[tokio::test]
+async fn looking_makes_no_store() {
+    let home = Home::on(Sqlite).await;
     for arguments in [["account", "list"], ["outbox", "list"], ["audit", "tail"]] {
-        let said = refused(directory.path(), &arguments, "");
+        let said = refused(&home, &arguments, "");
         assert!(said.contains("no store") && said.contains("symbolon serve"), "{said}");
     }
-    assert!(run(directory.path(), &["doctor"], "").status.success());
-    assert!(!directory.path().join("data").exists());
+    assert!(run(&home, &["doctor"], "").status.success());
+    assert!(!home.data().exists());
 }
 
 /// Wrong usage ends with 2, and help with 0.
-#[test]
-fn usage_is_told_apart_from_failure() {
-    let directory = directory();
-    let code = |arguments: &[&str]| run(directory.path(), arguments, "").status.code();
+#[tokio::test]
+async fn usage_is_told_apart_from_failure() {
+    let home = Home::on(Sqlite).await;
+    let code = |arguments: &[&str]| run(&home, arguments, "").status.code();
     assert_eq!(code(&["account", "frobnicate"]), Some(2));
     assert_eq!(code(&["--help"]), Some(0));
     assert_eq!(code(&["completions", "bash"]), Some(0));
@@ -105,12 +111,12 @@ fn usage_is_told_apart_from_failure() {
 }
 
 /// G6: the schema is made, shown, and not touched by a dry run.
-#[test]
-fn migrations_are_shown_and_applied() {
-    let directory = directory();
-    let at = directory.path();
+#[tokio::test]
+async fn migrations_are_shown_and_applied() {
+    let home = Home::on(Sqlite).await;
+    let at = &home;
     run(at, &["migrate", "up", "--dry-run"], "");
-    assert!(!at.join("data").exists(), "a dry run makes nothing");
+    assert!(!at.data().exists(), "a dry run makes nothing");
     let status = json(at, &["migrate", "status"], "");
     assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == false));
     assert!(run(at, &["migrate", "up"], "").status.success());

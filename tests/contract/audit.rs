@@ -10,7 +10,7 @@ use symbolon_domain::{
 
 use super::{
     Stores,
-    given::{Drawn, at, event, events, race},
+    given::{Drawn, MANY, at, event, events, race},
 };
 
 /// An event with every field filled.
@@ -69,13 +69,13 @@ pub(crate) async fn events_are_listed_newest_first_page_by_page(stores: &Stores)
 
 pub(crate) async fn of_many_writers_of_one_event_one_writes_it(stores: &Stores) {
     let shared = event(Act::CODE_SENT, at(0));
-    let appending = (0..16).map(|number| {
+    let appending = (0..MANY).map(|number| {
         let (stores, own) = (stores.clone(), event(Act::CODE_JUDGED, at(1)));
-        let batch = vec![AuditEvent { count: number + 1, ..shared.clone() }, own];
+        let batch = vec![AuditEvent { count: u32::try_from(number).unwrap() + 1, ..shared.clone() }, own];
         async move { stores.audit.append(batch).await.unwrap() }
     });
     race(appending).await;
     let events = events(stores).await;
-    assert_eq!(events.len(), 17);
+    assert_eq!(events.len(), MANY + 1);
     assert_eq!(events.iter().filter(|event| event.id == shared.id).count(), 1);
 }

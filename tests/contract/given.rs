@@ -33,6 +33,8 @@ use super::Stores;
 
 /// The smallest step of time.
 pub(crate) const MICROSECOND: Duration = Duration::from_micros(1);
+/// So many contenders the races have.
+pub(crate) const MANY: usize = 50;
 /// A day.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 /// The life of a code.

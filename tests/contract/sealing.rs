@@ -4,7 +4,7 @@ use symbolon_domain::{entropy::random_bytes, sealing::SealedBytes};
 
 use super::{
     Stores,
-    given::{Drawn, race},
+    given::{Drawn, MANY, race},
 };
 
 fn candidate() -> SealedBytes {
@@ -27,7 +27,7 @@ pub(crate) async fn peppers_of_different_names_do_not_meet(stores: &Stores) {
 
 /// G10: nodes that start at once agree.
 pub(crate) async fn of_many_first_peppers_one_stays(stores: &Stores) {
-    let candidates: Vec<_> = (0..16).map(|_| candidate()).collect();
+    let candidates: Vec<_> = (0..MANY).map(|_| candidate()).collect();
     let inserting = candidates.clone().into_iter().map(|candidate| {
         let stores = stores.clone();
         async move { stores.peppers.get_or_insert("pii", &candidate).await.unwrap() }

@@ -17,7 +17,7 @@ use super::{
     given::{self, DAY, Drawn, at, event, events_of, person, sign_in, written},
 };
 
-mod refresh;
+pub(crate) mod refresh;
 mod rotation;
 
 pub(crate) use self::{refresh::*, rotation::*};

@@ -19,8 +19,8 @@ use symbolon_domain::{
 use super::{
     Stores,
     given::{
-        self, Drawn, MICROSECOND, at, count, effects, email, event, events_of, hash, message, new_sign_in,
-        person, phc, race, written,
+        self, Drawn, MANY, MICROSECOND, at, count, effects, email, event, events_of, hash, message,
+        new_sign_in, person, phc, race, written,
     },
 };
 
@@ -118,13 +118,13 @@ pub(crate) async fn failures_are_counted_per_address(stores: &Stores) {
 /// S14: reserved before anything is judged, so that parallel guesses see each other.
 pub(crate) async fn of_many_attempts_at_once_one_is_let_through(stores: &Stores) {
     let address = hash();
-    let trying = (0..16).map(|_| {
+    let trying = (0..MANY).map(|_| {
         let stores = stores.clone();
         async move { attempt(&stores, address, at(0)).await }
     });
     let outcomes = race(trying).await;
     assert_eq!(count(&outcomes, Result::is_ok), 1);
-    assert_eq!(count(&outcomes, |outcome| *outcome == Err(at(1))), 15);
+    assert_eq!(count(&outcomes, |outcome| *outcome == Err(at(1))), MANY - 1);
 }
 
 /// A3: however it is typed; a locked account is found as one.

@@ -11,8 +11,8 @@ use symbolon_domain::{
 use super::{
     Stores,
     given::{
-        self, CODE_LIFE, DAY, Drawn, LIMITS, MICROSECOND, WINDOW, at, completion, count, email, events_of,
-        matched, new_code, new_sign_up, owner, person, phc, race, resend, written,
+        self, CODE_LIFE, DAY, Drawn, LIMITS, MANY, MICROSECOND, WINDOW, at, completion, count, email,
+        events_of, matched, new_code, new_sign_up, owner, person, phc, race, resend, written,
     },
 };
 
@@ -148,13 +148,13 @@ pub(crate) async fn verifying_one_ends_the_others_of_its_address(stores: &Stores
 /// X7: one account, one session, one event.
 pub(crate) async fn of_many_completions_of_one_sign_up_one_wins(stores: &Stores) {
     let ada = begun(stores, "ada@example.org", at(0)).await;
-    let completing = (0..16).map(|_| {
+    let completing = (0..MANY).map(|_| {
         let (stores, command) = (stores.clone(), completion(&ada, at(1)));
         async move { stores.sign_ups.complete(command).await }
     });
     let outcomes = race(completing).await;
     assert_eq!(count(&outcomes, Result::is_ok), 1);
-    assert_eq!(count(&outcomes, |outcome| matches!(outcome, Err(CompleteSignUpError::Gone))), 15);
+    assert_eq!(count(&outcomes, |outcome| matches!(outcome, Err(CompleteSignUpError::Gone))), MANY - 1);
     let accounts = stores.accounts.list(given::everything()).await.unwrap().items;
     let [account] = accounts.as_slice() else { panic!("{accounts:?}") };
     let sessions = stores.sessions.list(account.id, given::everything()).await.unwrap().items;
@@ -237,14 +237,14 @@ pub(crate) async fn an_address_has_ten_sign_ups_in_its_window(stores: &Stores) {
 
 pub(crate) async fn of_many_sign_ups_for_the_last_slot_one_begins(stores: &Stores) {
     let limit = SlotLimit { owner: owner(SlotOwner::SIGN_UPS), slots: 1, window: WINDOW };
-    let beginning = (0..16).map(|_| {
+    let beginning = (0..MANY).map(|_| {
         let (stores, command) =
             (stores.clone(), NewSignUp { limit, ..new_sign_up("ada@example.org", at(0)) });
         async move { stores.sign_ups.begin(command).await }
     });
     let outcomes = race(beginning).await;
     assert_eq!(count(&outcomes, Result::is_ok), 1);
-    assert_eq!(count(&outcomes, |outcome| matches!(outcome, Err(BeginSignUpError::TooMany(_)))), 15);
+    assert_eq!(count(&outcomes, |outcome| matches!(outcome, Err(BeginSignUpError::TooMany(_)))), MANY - 1);
     assert_eq!(given::messages(stores).await.len(), 1);
 }
 

@@ -12,7 +12,7 @@ use symbolon_domain::{
 
 use super::{
     Stores,
-    given::{Drawn, at, count, event, events, race, written},
+    given::{Drawn, MANY, at, count, event, events, race, written},
 };
 
 fn new_key(algorithm: SigningAlgorithm, now: Timestamp) -> SigningKey {
@@ -59,7 +59,7 @@ pub(crate) async fn only_the_first_key_is_a_first_key(stores: &Stores) {
 
 /// Nodes that start at once on one new store.
 pub(crate) async fn of_many_first_keys_one_is_written(stores: &Stores) {
-    let inserting = (0..16).map(|_| {
+    let inserting = (0..MANY).map(|_| {
         let (stores, key) = (stores.clone(), new_key(SigningAlgorithm::Es256, at(0)));
         async move { stores.signing_keys.insert_first(key, created(at(0))).await.unwrap() }
     });

@@ -1,15 +1,22 @@
 //! One's own account: seeing it, and changing what may be changed.
 
+use rstest::rstest;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    TestApp,
+};
 
 const ADA: &str = "Ada@example.org";
 
 /// A1, A3, A6: what is shown, and that nothing else is.
+#[rstest]
 #[tokio::test]
-async fn an_account_shows_what_it_should_and_nothing_secret() {
-    let app = TestApp::start().await;
+async fn an_account_shows_what_it_should_and_nothing_secret(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let account = ada.call("GET", "/v1/account").send().await.expect(200);
     let members: Vec<&String> = account.json.as_object().unwrap().keys().collect();
@@ -22,9 +29,10 @@ async fn an_account_shows_what_it_should_and_nothing_secret() {
 }
 
 /// A1: a name is set, trimmed, taken away; anything else is refused, and nothing is changed then.
+#[rstest]
 #[tokio::test]
-async fn only_the_name_can_be_changed() {
-    let app = TestApp::start().await;
+async fn only_the_name_can_be_changed(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let patch = async |body| ada.call("PATCH", "/v1/account").json(&body).send().await;
     assert_eq!(patch(json!({"name": "  Ada Lovelace "})).await.expect(200).json["name"], "Ada Lovelace");

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::support::{Host as _, TestApp};
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp,
+};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +52,10 @@ fn documented(document: &Json) -> BTreeSet<(String, String)> {
 }
 
 /// C62, C52: every documented route that asks for authority refuses what has none, and every lesser kind of token.
+#[rstest]
 #[tokio::test]
-async fn every_route_refuses_too_little_authority() {
-    let app = TestApp::start().await;
+async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let document = app.get("/openapi.json").send().await.expect(200).json;
     let expected: BTreeSet<_> =
         ROUTES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
@@ -110,9 +115,10 @@ async fn every_route_refuses_too_little_authority() {
 }
 
 /// C42: credentials in the URI are not looked at; other methods and paths are answered as problems.
+#[rstest]
 #[tokio::test]
-async fn credentials_in_the_uri_count_for_nothing() {
-    let app = TestApp::start().await;
+async fn credentials_in_the_uri_count_for_nothing(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user("ada@example.org").sign_up().await;
     let query = format!("access_token={}&binding={}", ada.token, ada.binding);
     app.get(&format!("/v1/account?{query}")).send().await.expect(401);

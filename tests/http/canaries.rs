@@ -2,9 +2,14 @@
 
 use std::fs;
 
+use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Binary, Call, Host as _, client, directory, mail_to};
+use crate::support::{
+    Binary, Call,
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Home, Host as _, client, mail_to,
+};
 
 const ADDRESS: &str = "canary.person@example.org";
 const PASSWORD: &str = "canary seven lanterns over the harbour";
@@ -12,11 +17,12 @@ const AGENT: &str = "canary-agent/1.0";
 const SOURCE: &str = "203.0.113.77";
 
 /// C63, M6, G1: no password, code, token, binding or address in any line; the source only as a hash.
+#[rstest]
 #[tokio::test]
-async fn no_secret_reaches_a_log_line() {
-    let directory = directory();
+async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let home = Home::on(on).await;
     let variables = [("SYMBOLON_LOG__LEVEL", "trace"), ("SYMBOLON_LOG__FORMAT", "json")];
-    let mut binary = Binary::start(directory.path(), &[], &variables);
+    let mut binary = Binary::of(&home, &[], &variables);
     let mut secrets = vec![ADDRESS.to_owned(), PASSWORD.to_owned(), AGENT.to_owned(), SOURCE.to_owned()];
 
     let user = binary.user(ADDRESS).with_password(PASSWORD);
@@ -43,7 +49,7 @@ async fn no_secret_reaches_a_log_line() {
     binary.call("PATCH", "/v1/account").header("cookie", &cookie).json(&json!({})).send().await.expect(403);
 
     plant_in_the_wrong_places(&binary).await;
-    secrets.extend(mail_to(directory.path(), ADDRESS).iter().flat_map(|(_, text)| codes(text)));
+    secrets.extend(mail_to(home.directory(), ADDRESS).iter().flat_map(|(_, text)| codes(text)));
     assert!(secrets.len() > 15);
 
     assert!(binary.terminate().success());
@@ -60,7 +66,7 @@ async fn no_secret_reaches_a_log_line() {
         assert!(!found, "a secret of {} characters is in the log", secret.len());
     }
     assert!(!log.to_lowercase().contains("canary"), "something that was planted is in the log");
-    for name in fs::read_dir(directory.path().join("data/mail")).unwrap() {
+    for name in fs::read_dir(home.directory().join("data/mail")).unwrap() {
         assert!(!name.unwrap().file_name().to_string_lossy().contains("canary"));
     }
 }

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use crate::support::{Host as _, TestApp};
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 const JUMP: Duration = Duration::from_secs(600);
 
 /// X14: ten minutes back, tokens are not valid yet; nothing that was ended or used counts again.
+#[rstest]
 #[tokio::test]
-async fn a_clock_that_goes_back_revives_nothing() {
-    let app = TestApp::start().await;
+async fn a_clock_that_goes_back_revives_nothing(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let used = app.user(ADA).begin_sign_up().await;
     let code = app.code_to(ADA).await;
     let ended = used.verify(&code).await;
@@ -27,9 +33,10 @@ async fn a_clock_that_goes_back_revives_nothing() {
 }
 
 /// X14: ten minutes on, codes and pre-authorized tokens have ended, and sessions go on by refreshing.
+#[rstest]
 #[tokio::test]
-async fn a_clock_that_jumps_ahead_ends_what_it_must() {
-    let app = TestApp::start().await;
+async fn a_clock_that_jumps_ahead_ends_what_it_must(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let pending = app.user(ADA).begin_sign_in().await;
     let code = app.code_to(ADA).await;

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Host as _, Pending, TestApp};
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, Pending, TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 
@@ -17,9 +22,10 @@ async fn fail(pending: &Pending<'_>, code: &str, times: usize) {
 }
 
 /// S5, C10: a code counts before its end and not at it.
+#[rstest]
 #[tokio::test]
-async fn a_code_ends_after_five_minutes() {
-    let app = TestApp::start().await;
+async fn a_code_ends_after_five_minutes(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let pending = app.user(ADA).begin_sign_up().await;
     let code = app.code_to(ADA).await;
     app.clock.advance(Duration::from_secs(300));
@@ -29,9 +35,10 @@ async fn a_code_ends_after_five_minutes() {
 }
 
 /// S5, C10: a code opens once.
+#[rstest]
 #[tokio::test]
-async fn a_code_is_used_once() {
-    let app = TestApp::start().await;
+async fn a_code_is_used_once(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let pending = app.user(ADA).begin_sign_up().await;
     let code = app.code_to(ADA).await;
     pending.verify(&code).await;
@@ -39,9 +46,10 @@ async fn a_code_is_used_once() {
 }
 
 /// C10: a code belongs to the ceremony that it was sent for.
+#[rstest]
 #[tokio::test]
-async fn a_code_of_one_ceremony_opens_no_other() {
-    let app = TestApp::start().await;
+async fn a_code_of_one_ceremony_opens_no_other(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let first = app.user(ADA).begin_sign_in().await;
     let code_of_first = app.code_to(ADA).await;
@@ -55,9 +63,10 @@ async fn a_code_of_one_ceremony_opens_no_other() {
 }
 
 /// C11, S5: five guesses in all; sending the code again brings none back.
+#[rstest]
 #[tokio::test]
-async fn a_resend_does_not_bring_guesses_back() {
-    let app = TestApp::start().await;
+async fn a_resend_does_not_bring_guesses_back(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let pending = app.user(ADA).begin_sign_up().await;
     let wrong = wrong_code(&app).await;
     fail(&pending, wrong, 3).await;
@@ -72,9 +81,10 @@ async fn a_resend_does_not_bring_guesses_back() {
 }
 
 /// S5: a new code no sooner than 30 seconds, and the old one ends with it.
+#[rstest]
 #[tokio::test]
-async fn a_resend_waits_and_replaces_the_old_code() {
-    let app = TestApp::start().await;
+async fn a_resend_waits_and_replaces_the_old_code(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let pending = app.user(ADA).begin_sign_up().await;
     let old = app.code_to(ADA).await;
     app.clock.advance(Duration::from_millis(29_999));
@@ -90,9 +100,10 @@ async fn a_resend_waits_and_replaces_the_old_code() {
 }
 
 /// S5: at most five resends in 900 seconds, over all sign-ins of an account.
+#[rstest]
 #[tokio::test]
-async fn five_resends_in_a_quarter_of_an_hour() {
-    let app = TestApp::start().await;
+async fn five_resends_in_a_quarter_of_an_hour(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     for _ in 0..5 {
         let pending = app.user(ADA).begin_sign_in().await;
@@ -106,9 +117,10 @@ async fn five_resends_in_a_quarter_of_an_hour() {
 }
 
 /// S5: twenty failures per account in 24 hours, over all its sign-ins; a right code costs nothing.
+#[rstest]
 #[tokio::test]
-async fn twenty_failures_of_an_account_in_a_day() {
-    let app = TestApp::start().await;
+async fn twenty_failures_of_an_account_in_a_day(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     for _ in 0..4 {
         let pending = app.user(ADA).begin_sign_in().await;
@@ -128,9 +140,10 @@ async fn twenty_failures_of_an_account_in_a_day() {
 }
 
 /// C52: the token of a sign-up opens no sign-in, and no token opens a ceremony without its own binding (S7).
+#[rstest]
 #[tokio::test]
-async fn a_second_step_needs_its_own_token_and_binding() {
-    let app = TestApp::start().await;
+async fn a_second_step_needs_its_own_token_and_binding(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let sign_in = app.user(ADA).begin_sign_in().await;
     let code = app.code_to(ADA).await;
@@ -147,9 +160,10 @@ async fn a_second_step_needs_its_own_token_and_binding() {
 }
 
 /// S5: a stranger who fails at sign-ups of an address spends nothing of its owner's.
+#[rstest]
 #[tokio::test]
-async fn strangers_do_not_block_an_address() {
-    let app = TestApp::start().await;
+async fn strangers_do_not_block_an_address(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     for _ in 0..5 {
         let stranger = app.user(ADA).begin_sign_up().await;
         let wrong = wrong_code(&app).await;

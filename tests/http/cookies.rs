@@ -1,8 +1,13 @@
 //! Browsers: secrets in cookies that no script reads, and unsafe requests from this origin only (S8, C24).
 
+use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Answer, Host as _, TestApp};
+use crate::support::{
+    Answer,
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 const ORIGIN: &str = "http://localhost:8080";
@@ -43,9 +48,10 @@ fn jar(answer: &Answer) -> String {
 
 /// S7, S8, C24: the whole ceremony by cookies: `__Host-`, HttpOnly, Secure, expiring with what they hold, and no
 /// secret in a body.
+#[rstest]
 #[tokio::test]
-async fn a_browser_signs_up_and_refreshes_by_cookies() {
-    let app = TestApp::start().await;
+async fn a_browser_signs_up_and_refreshes_by_cookies(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let mut body = app.user(ADA).credentials();
     body["delivery"] = json!("cookies");
     let begun = app.post("/v1/sign-up").header("origin", ORIGIN).json(&body).send().await.expect(201);
@@ -95,9 +101,10 @@ async fn a_browser_signs_up_and_refreshes_by_cookies() {
 }
 
 /// C24, S8: an unsafe request by cookie from another origin, or from none, has no effect; a header needs no origin.
+#[rstest]
 #[tokio::test]
-async fn another_origin_cannot_act_by_cookie() {
-    let app = TestApp::start().await;
+async fn another_origin_cannot_act_by_cookie(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let cookie = format!("__Host-symbolon-session={}; __Host-symbolon-binding={}", ada.token, ada.binding);
     let patch = || app.call("PATCH", "/v1/account").json(&json!({"name": "Eve"})).header("cookie", &cookie);
@@ -120,8 +127,9 @@ async fn another_origin_cannot_act_by_cookie() {
 }
 
 /// G9: CORS is off unless origins are listed; a listed one gets credentials, another nothing.
+#[rstest]
 #[tokio::test]
-async fn only_listed_origins_read_answers() {
+async fn only_listed_origins_read_answers(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let listed = "https://app.example.org";
     let preflight = async |app: &TestApp, origin: &str| {
         let call = app.call("OPTIONS", "/v1/account").header("origin", origin);
@@ -131,9 +139,9 @@ async fn only_listed_origins_read_answers() {
         let header = |name| answer.header(name).to_owned();
         (header("access-control-allow-origin"), header("access-control-allow-credentials"))
     };
-    let app = TestApp::start().await;
+    let app = TestApp::start(on).await;
     assert_eq!(preflight(&app, listed).await, (String::new(), String::new()));
-    let app = TestApp::with(|settings| {
+    let app = TestApp::with(on, |settings| {
         settings.http.cors.allowed_origins = vec![listed.to_owned().try_into().unwrap()];
     })
     .await;

@@ -2,7 +2,12 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-use crate::support::TestApp;
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    TestApp,
+};
 
 const PYTHON: &str = r#"
 import json, sys, jwt
@@ -47,11 +52,12 @@ async fn by_node(url: &str, token: &str, issuer: &str) -> (bool, String) {
 
 /// S6, C55: a session's token verifies with the JWKS alone, under every algorithm; a pre-authorized one does not
 /// pass for it (C52).
+#[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn independent_libraries_verify_our_tokens() {
+async fn independent_libraries_verify_our_tokens(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     use symbolon::settings::SigningAlgorithm::{EdDsa, Es256, Rs256};
     for (algorithm, name) in [(Es256, "ES256"), (Rs256, "RS256"), (EdDsa, "EdDSA")] {
-        let app = TestApp::with(|settings| settings.signing_keys.algorithm = algorithm).await;
+        let app = TestApp::with(on, |settings| settings.signing_keys.algorithm = algorithm).await;
         // The libraries read the real clock.
         app.clock.set(symbolon_domain::clock::Clock::now(&symbolon_adapters::system::SystemClock));
         let ada = app.user("ada@example.org").sign_up().await;

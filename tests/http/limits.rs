@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::support::{Host as _, TestApp};
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp,
+};
 
 fn address(app: &TestApp) -> &str {
     app.url.strip_prefix("http://").unwrap()
@@ -25,9 +29,10 @@ async fn raw(app: &TestApp, request: &[u8]) -> String {
 }
 
 /// G9: each source address has its own budget for each group, and is told when to come back; loopback is exempt.
+#[rstest]
 #[tokio::test]
-async fn a_source_that_calls_too_often_is_told_to_wait() {
-    let app = TestApp::start().await;
+async fn a_source_that_calls_too_often_is_told_to_wait(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let verify = async |source: &str| {
         let call = app.post("/v1/sign-in/code").header("x-forwarded-for", source);
         call.json(&json!({"method": "email_otp", "code": "000000"})).send().await
@@ -52,8 +57,11 @@ async fn a_source_that_calls_too_often_is_told_to_wait() {
 }
 
 /// C29: a forwarded address is believed from trusted proxies only, and only as far as they go.
+#[rstest]
 #[tokio::test]
-async fn forwarded_addresses_count_from_trusted_proxies_only() {
+async fn forwarded_addresses_count_from_trusted_proxies_only(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
     let seen = async |app: &TestApp, forwarded: &str| {
         let ada = app.user("ada@example.org");
         let begun = ada.begin_sign_up().await;
@@ -64,20 +72,20 @@ async fn forwarded_addresses_count_from_trusted_proxies_only() {
         let call = app.get("/v1/sessions").bearer(&session.text("access_token")).binding(&begun.binding);
         call.send().await.expect(200).json["items"][0]["ip"].as_str().unwrap().to_owned()
     };
-    let app = TestApp::start().await;
+    let app = TestApp::start(on).await;
     assert_eq!(
         seen(&app, "198.51.100.1, 203.0.113.7").await,
         "203.0.113.7",
         "the last that no proxy of ours wrote"
     );
-    let app = TestApp::with(|settings| settings.http.trusted_proxies = Vec::new()).await;
+    let app = TestApp::with(on, |settings| settings.http.trusted_proxies = Vec::new()).await;
     assert_eq!(seen(&app, "203.0.113.7").await, "127.0.0.1");
 }
 
 /// X10: a body of a megabyte, headers of 64 KiB, ten thousand levels: refused at once.
 #[tokio::test]
 async fn what_is_too_large_is_refused_at_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Sqlite).await;
     let large = app.post("/v1/sign-up").body("x".repeat(1_048_576)).send().await.expect(413);
     assert_eq!(large.header("content-type"), "application/problem+json");
     app.post("/v1/sessions/verify").body("x".repeat(1_048_576)).send().await.expect(413);
@@ -109,7 +117,7 @@ async fn what_is_too_large_is_refused_at_once() {
 /// X10: a request whose headers or body do not come is cut off, and others are served meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_clients_are_cut_off() {
-    let app = TestApp::with(|settings| {
+    let app = TestApp::with(Sqlite, |settings| {
         settings.http.header_timeout = symbolon::settings::Duration::from_secs(1);
         settings.http.request_timeout = symbolon::settings::Duration::from_secs(2);
     })

@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-use crate::support::TestApp;
+use crate::support::{Engine, TestApp};
 
 /// The document is held by a snapshot: a change of the interface shows in the review.
 #[tokio::test]
 async fn the_document_is_the_one_that_was_reviewed() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Engine::Sqlite).await;
     let document = app.get("/openapi.json").send().await.expect(200);
     assert_eq!(document.json["openapi"], "3.1.0");
     insta::assert_json_snapshot!("openapi", document.json);
@@ -16,7 +16,7 @@ async fn the_document_is_the_one_that_was_reviewed() {
 /// Every operation has a name, a summary, and its refusals as problems.
 #[tokio::test]
 async fn every_operation_is_described() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Engine::Sqlite).await;
     let document = app.get("/openapi.json").send().await.expect(200).json;
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -35,7 +35,7 @@ async fn every_operation_is_described() {
 /// C28: the page works with nothing from outside, and lets nothing from outside in.
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Engine::Sqlite).await;
     let mut page = app.get("/docs").send().await;
     if page.status == 303 || page.status == 308 || page.status == 307 {
         let location = page.header("location").to_owned();

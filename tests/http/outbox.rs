@@ -6,12 +6,16 @@ use std::{
 };
 
 use async_trait::async_trait;
+use rstest::rstest;
 use symbolon_domain::{
     outbox::{CarrierError, Email, EmailCarrier, MessageState, MessageSummary},
     page::PageRequest,
 };
 
-use crate::support::{Host as _, TestApp};
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 
@@ -65,10 +69,11 @@ async fn eventually(app: &TestApp, wanted: impl Fn(&MessageSummary) -> bool) -> 
 }
 
 /// M2: tried again after min(30, 2·n) seconds and up to one of jitter; delivered when the carrier is back.
+#[rstest]
 #[tokio::test]
-async fn a_message_waits_for_its_carrier() {
+async fn a_message_waits_for_its_carrier(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let carrier = MoodyCarrier::new(Mood::Down);
-    let app = TestApp::with_carrier(carrier.clone()).await;
+    let app = TestApp::with_carrier(on, carrier.clone()).await;
     let pending = app.user(ADA).begin_sign_up().await;
     for attempt in 1..=12 {
         let postponed = eventually(&app, |found| found.attempts == attempt && found.reason.is_some()).await;
@@ -85,10 +90,11 @@ async fn a_message_waits_for_its_carrier() {
 }
 
 /// M2: a code that has ended is never sent; that is counted and audited.
+#[rstest]
 #[tokio::test]
-async fn an_ended_code_is_not_sent() {
+async fn an_ended_code_is_not_sent(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let carrier = MoodyCarrier::new(Mood::Down);
-    let app = TestApp::with_carrier(carrier.clone()).await;
+    let app = TestApp::with_carrier(on, carrier.clone()).await;
     app.user(ADA).begin_sign_up().await;
     eventually(&app, |found| found.attempts == 1 && found.reason.is_some()).await;
     carrier.becomes(Mood::Accepting);
@@ -103,9 +109,10 @@ async fn an_ended_code_is_not_sent() {
 }
 
 /// M3: a permanent refusal is not tried again.
+#[rstest]
 #[tokio::test]
-async fn a_refused_message_is_given_up() {
-    let app = TestApp::with_carrier(MoodyCarrier::new(Mood::Refusing)).await;
+async fn a_refused_message_is_given_up(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::with_carrier(on, MoodyCarrier::new(Mood::Refusing)).await;
     app.user(ADA).begin_sign_up().await;
     let dropped = eventually(&app, |found| found.state != MessageState::Pending).await;
     assert_eq!(
@@ -115,13 +122,14 @@ async fn a_refused_message_is_given_up() {
 }
 
 /// M1: a message that an interrupted worker had in its hands is delivered after its lease.
+#[rstest]
 #[tokio::test]
-async fn a_restart_delivers_what_was_waiting() {
+async fn a_restart_delivers_what_was_waiting(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let carrier = MoodyCarrier::new(Mood::Down);
-    let app = TestApp::with_carrier(carrier).await;
+    let app = TestApp::with_carrier(on, carrier).await;
     app.user(ADA).begin_sign_up().await;
     let waiting = eventually(&app, |found| found.attempts == 1 && found.reason.is_some()).await;
-    let restarted = TestApp::on(app.stop().await, |_| {}).await;
+    let restarted = TestApp::of(app.stop().await, |_| {}).await;
     restarted.clock.set(waiting.next_attempt_at.unwrap());
     assert_eq!(restarted.mail_to(ADA).await.len(), 1);
 }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{Engine, TestApp};
 
 /// A2: every problem type that is answered has a page where `type` points.
 #[tokio::test]
 async fn a_problem_names_its_type_and_its_request() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Engine::Sqlite).await;
     let answer = app.post("/v1/sign-in").json(&json!({})).send().await.expect(400);
     let members: Vec<&String> = answer.json.as_object().unwrap().keys().collect();
     assert_eq!(members, ["detail", "errors", "request_id", "status", "title", "type"]);
@@ -20,7 +20,7 @@ async fn a_problem_names_its_type_and_its_request() {
 /// C28: the headers that every answer carries.
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Engine::Sqlite).await;
     for path in ["/v1/account", "/.well-known/jwks.json", "/nothing"] {
         let answer = app.get(path).send().await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
@@ -28,7 +28,7 @@ async fn every_answer_carries_the_security_headers() {
         assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
         assert_eq!(answer.header("strict-transport-security"), "", "only with HTTPS");
     }
-    let app = TestApp::with(|settings| {
+    let app = TestApp::with(Engine::Sqlite, |settings| {
         settings.http.public_url = "https://id.example.org".to_owned().try_into().unwrap();
     })
     .await;
@@ -38,7 +38,7 @@ async fn every_answer_carries_the_security_headers() {
 /// C65: a store that does not answer is a 503 with Retry-After, never a "no", and tells nothing of itself.
 #[tokio::test]
 async fn an_outage_is_never_a_no() {
-    let app = TestApp::start().await;
+    let app = TestApp::start(Engine::Sqlite).await;
     let ada = app.user("ada@example.org").sign_up().await;
     app.service.store.close().await;
     let body = json!({"access_token": ada.token, "binding": ada.binding});

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{SignedIn, TestApp};
+use rstest::rstest;
+
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    SignedIn, TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 const GRACE: Duration = Duration::from_secs(10);
@@ -13,9 +18,10 @@ async fn refused(session: &SignedIn<'_>, refresh_token: &str) {
 }
 
 /// K8: within the grace the previous token is accepted once more, while its successor is unused.
+#[rstest]
 #[tokio::test]
-async fn a_lost_answer_signs_nobody_out() {
-    let app = TestApp::start().await;
+async fn a_lost_answer_signs_nobody_out(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     let lost = first.refresh().await;
     app.clock.advance(GRACE - MOMENT);
@@ -25,9 +31,10 @@ async fn a_lost_answer_signs_nobody_out() {
 }
 
 /// K8: at the end of the grace a used token ends the session, and that is audited.
+#[rstest]
 #[tokio::test]
-async fn a_used_token_after_the_grace_ends_the_session() {
-    let app = TestApp::start().await;
+async fn a_used_token_after_the_grace_ends_the_session(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     let second = first.refresh().await;
     app.clock.advance(GRACE);
@@ -41,9 +48,10 @@ async fn a_used_token_after_the_grace_ends_the_session() {
 }
 
 /// K8: the first of two siblings that is refreshed retires the other.
+#[rstest]
 #[tokio::test]
-async fn of_two_siblings_only_one_goes_on() {
-    let app = TestApp::start().await;
+async fn of_two_siblings_only_one_goes_on(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     let elder = first.refresh().await;
     let younger = first.refresh().await;
@@ -56,9 +64,10 @@ async fn of_two_siblings_only_one_goes_on() {
 }
 
 /// K8: once the successor is used, the previous token is refused within the grace too, and changes nothing.
+#[rstest]
 #[tokio::test]
-async fn a_used_successor_closes_the_grace() {
-    let app = TestApp::start().await;
+async fn a_used_successor_closes_the_grace(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     let second = first.refresh().await;
     let third = second.refresh().await;
@@ -68,10 +77,12 @@ async fn a_used_successor_closes_the_grace() {
 }
 
 /// K8: a grace of zero accepts no used token, also at the very same moment.
+#[rstest]
 #[tokio::test]
-async fn without_grace_every_reuse_ends_the_session() {
+async fn without_grace_every_reuse_ends_the_session(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let app =
-        TestApp::with(|settings| settings.sessions.grace = symbolon::settings::Duration::from_secs(0)).await;
+        TestApp::with(on, |settings| settings.sessions.grace = symbolon::settings::Duration::from_secs(0))
+            .await;
     let first = app.user(ADA).sign_up().await;
     let second = first.refresh().await;
     refused(&first, &first.refresh_token).await;
@@ -79,9 +90,10 @@ async fn without_grace_every_reuse_ends_the_session() {
 }
 
 /// K8, X14: a clock that went back counts as no time elapsed, and revives nothing.
+#[rstest]
 #[tokio::test]
-async fn a_clock_that_went_back_keeps_the_grace() {
-    let app = TestApp::start().await;
+async fn a_clock_that_went_back_keeps_the_grace(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     app.clock.advance(Duration::from_secs(700));
     let second = first.refresh().await;
@@ -92,9 +104,10 @@ async fn a_clock_that_went_back_keeps_the_grace() {
 }
 
 /// K8: a thief without the binding gains nothing, and ends nothing while the token is unused (S7).
+#[rstest]
 #[tokio::test]
-async fn a_refresh_token_alone_opens_nothing() {
-    let app = TestApp::start().await;
+async fn a_refresh_token_alone_opens_nothing(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let eve = app.user("eve@example.org").sign_up().await;
     let body = serde_json::json!({"refresh_token": ada.refresh_token});
@@ -106,10 +119,11 @@ async fn a_refresh_token_alone_opens_nothing() {
 }
 
 /// S9, C25: the idle limit and the absolute limit, each at its boundary.
+#[rstest]
 #[tokio::test]
-async fn idle_and_absolute_limits_end_a_session() {
+async fn idle_and_absolute_limits_end_a_session(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let day = Duration::from_secs(86_400);
-    let app = TestApp::start().await;
+    let app = TestApp::start(on).await;
     let idle = app.user(ADA).sign_up().await;
     app.clock.advance(15 * day - MOMENT);
     let refreshed = idle.refresh().await;

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 
 /// S9: the claims of a token that counts, and nothing but `active: false` for one that does not.
+#[rstest]
 #[tokio::test]
-async fn a_token_that_counts_shows_its_claims() {
-    let app = TestApp::start().await;
+async fn a_token_that_counts_shows_its_claims(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let claims = ada.verify().await;
     assert_eq!(claims["active"], true);
@@ -30,9 +35,10 @@ async fn a_token_that_counts_shows_its_claims() {
 }
 
 /// S7, S9, C65: whatever is wrong, the answer is the same and the reason is in the audit only.
+#[rstest]
 #[tokio::test]
-async fn every_kind_of_no_is_the_same_to_the_caller() {
-    let app = TestApp::start().await;
+async fn every_kind_of_no_is_the_same_to_the_caller(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let eve = app.user("eve@example.org").sign_up().await;
     let pending = app.user(ADA).begin_sign_in().await;
@@ -69,9 +75,10 @@ async fn every_kind_of_no_is_the_same_to_the_caller() {
 }
 
 /// S10: one session ends at once; somebody else's cannot be ended, nor told from one that is not there.
+#[rstest]
 #[tokio::test]
-async fn a_session_is_ended_by_its_owner_only() {
-    let app = TestApp::start().await;
+async fn a_session_is_ended_by_its_owner_only(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let other = app.user(ADA).sign_in().await;
     let eve = app.user("eve@example.org").sign_up().await;
@@ -88,9 +95,10 @@ async fn a_session_is_ended_by_its_owner_only() {
 }
 
 /// S10: all others end and the one that asked goes on; then all end.
+#[rstest]
 #[tokio::test]
-async fn all_others_or_all_sessions_end_at_once() {
-    let app = TestApp::start().await;
+async fn all_others_or_all_sessions_end_at_once(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     let second = app.user(ADA).sign_in().await;
     let third = app.user(ADA).sign_in().await;
@@ -108,9 +116,10 @@ async fn all_others_or_all_sessions_end_at_once() {
 }
 
 /// S10: the token of the current session ends it.
+#[rstest]
 #[tokio::test]
-async fn signing_out_ends_the_current_session() {
-    let app = TestApp::start().await;
+async fn signing_out_ends_the_current_session(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     ada.call("DELETE", "/v1/sessions/current").send().await.expect(204);
     assert!(!ada.is_active().await);
@@ -118,9 +127,10 @@ async fn signing_out_ends_the_current_session() {
 }
 
 /// S11: the history, newest first, ended ones included, a page at a time.
+#[rstest]
 #[tokio::test]
-async fn the_login_history_is_paged_newest_first() {
-    let app = TestApp::start().await;
+async fn the_login_history_is_paged_newest_first(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let first = app.user(ADA).sign_up().await;
     let mut ids = vec![first.session_id.clone()];
     for _ in 0..4 {
@@ -151,9 +161,10 @@ async fn the_login_history_is_paged_newest_first() {
 }
 
 /// G2: a flood of bad tokens is one row for each caller and reason, with its number.
+#[rstest]
 #[tokio::test]
-async fn a_flood_of_refusals_is_summed_up() {
-    let app = TestApp::start().await;
+async fn a_flood_of_refusals_is_summed_up(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     for turn in 0..200 {
         let (token, source) =
             if turn % 2 == 0 { ("a.b.c", "203.0.113.1") } else { ("nonsense", "203.0.113.2") };
@@ -170,9 +181,10 @@ async fn a_flood_of_refusals_is_summed_up() {
 }
 
 /// S11: a refresh from elsewhere shows in the history.
+#[rstest]
 #[tokio::test]
-async fn the_address_is_that_of_the_last_refresh() {
-    let app = TestApp::start().await;
+async fn the_address_is_that_of_the_last_refresh(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let body = json!({"refresh_token": ada.refresh_token});
     let call =

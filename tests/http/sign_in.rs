@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, Host as _, TestApp};
+use rstest::rstest;
+
+use crate::support::{
+    Answer,
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp,
+};
 
 const ADA: &str = "ada@example.org";
 
@@ -14,9 +20,10 @@ fn comparable(answer: &Answer) -> (u16, String, String, String) {
 }
 
 /// S4, C9: an unknown address, a wrong password and a closed account get the same 401 and cost one hash each.
+#[rstest]
 #[tokio::test]
-async fn what_is_wrong_is_not_told() {
-    let app = TestApp::start().await;
+async fn what_is_wrong_is_not_told(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let hashes = || app.service.hasher.hashes_computed();
     let mut answers = Vec::new();
@@ -34,10 +41,13 @@ async fn what_is_wrong_is_not_told() {
 }
 
 /// S14: an attempt that comes too early is refused at once, known address or not, and hashes nothing.
+#[rstest]
 #[tokio::test]
-async fn pauses_grow_after_failures_for_known_and_unknown_addresses() {
+async fn pauses_grow_after_failures_for_known_and_unknown_addresses(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
     for address in [ADA, "nobody@example.org"] {
-        let app = TestApp::start().await;
+        let app = TestApp::start(on).await;
         app.user(ADA).sign_up().await;
         let wrong = app.user(address).with_password("not the password at all");
         for pause in [1_000, 1_500, 2_250] {
@@ -53,9 +63,12 @@ async fn pauses_grow_after_failures_for_known_and_unknown_addresses() {
 }
 
 /// S14, C7: the tenth failure in a row closes for an hour, even for the right password; only the owner is told.
+#[rstest]
 #[tokio::test]
-async fn the_tenth_failure_closes_for_an_hour_and_the_owner_is_told() {
-    let app = TestApp::start().await;
+async fn the_tenth_failure_closes_for_an_hour_and_the_owner_is_told(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let before = app.mail_to(ADA).await.len();
     let wrong = app.user(ADA).with_password("not her password at all");
@@ -76,9 +89,10 @@ async fn the_tenth_failure_closes_for_an_hour_and_the_owner_is_told() {
 }
 
 /// S14: a success forgets the failures before it.
+#[rstest]
 #[tokio::test]
-async fn a_success_starts_the_count_anew() {
-    let app = TestApp::start().await;
+async fn a_success_starts_the_count_anew(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let wrong = app.user(ADA).with_password("not her password at all");
     for _ in 0..3 {
@@ -91,9 +105,10 @@ async fn a_success_starts_the_count_anew() {
 }
 
 /// C14: wrong codes do not close the password, and wrong passwords do not spend the codes' budget.
+#[rstest]
 #[tokio::test]
-async fn the_budgets_of_codes_and_passwords_are_apart() {
-    let app = TestApp::start().await;
+async fn the_budgets_of_codes_and_passwords_are_apart(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let pending = app.user(ADA).begin_sign_in().await;
     let right = app.code_to(ADA).await;
@@ -106,9 +121,10 @@ async fn the_budgets_of_codes_and_passwords_are_apart() {
 }
 
 /// S3, S2: the right password earns a pre-authorized token, and no session.
+#[rstest]
 #[tokio::test]
-async fn a_password_alone_opens_no_session() {
-    let app = TestApp::start().await;
+async fn a_password_alone_opens_no_session(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let ada = app.user(ADA).sign_up().await;
     let pending = app.user(ADA).begin_sign_in().await;
     for (method, path) in [("GET", "/v1/account"), ("GET", "/v1/sessions"), ("DELETE", "/v1/sessions")] {
@@ -119,11 +135,14 @@ async fn a_password_alone_opens_no_session() {
 }
 
 /// S13, C6: a password hashed under weaker parameters is hashed anew at the next sign-in.
+#[rstest]
 #[tokio::test]
-async fn a_password_is_hashed_anew_when_stronger_parameters_are_configured() {
-    let app = TestApp::start().await;
+async fn a_password_is_hashed_anew_when_stronger_parameters_are_configured(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
-    let stronger = TestApp::on(app.stop().await, |settings| settings.passwords.iterations = 3).await;
+    let stronger = TestApp::of(app.stop().await, |settings| settings.passwords.iterations = 3).await;
     stronger.clock.advance(Duration::from_secs(3_600));
     let hashes = || stronger.service.hasher.hashes_computed();
     stronger.user(ADA).sign_in().await;
@@ -133,9 +152,10 @@ async fn a_password_is_hashed_anew_when_stronger_parameters_are_configured() {
 }
 
 /// S14: failures that strangers piled up before there was an account are forgotten when its owner proves the address.
+#[rstest]
 #[tokio::test]
-async fn a_sign_up_forgets_the_failures_before_it() {
-    let app = TestApp::start().await;
+async fn a_sign_up_forgets_the_failures_before_it(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let stranger = app.user(ADA).with_password("a stranger's guess at it");
     for _ in 0..10 {
         stranger.try_sign_in().await.expect(401);
@@ -147,9 +167,10 @@ async fn a_sign_up_forgets_the_failures_before_it() {
 }
 
 /// C63, G2: what is refused before it is judged is in the audit log too.
+#[rstest]
 #[tokio::test]
-async fn what_is_refused_unjudged_is_audited() {
-    let app = TestApp::start().await;
+async fn what_is_refused_unjudged_is_audited(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let wrong = app.user("nobody@example.org").with_password("not the password at all");
     wrong.try_sign_in().await.expect(401);
     for _ in 0..5 {

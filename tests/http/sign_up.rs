@@ -1,15 +1,22 @@
 //! Signing up: what is answered, what is mailed, and what an address that is known gives away (nothing).
 
+use rstest::rstest;
 use serde_json::json;
 
-use crate::support::{Host as _, TestApp, code_in};
+use crate::support::{
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, TestApp, code_in,
+};
 
 const ADA: &str = "ada@example.org";
 
 /// S1, S2, S6: the first answer names no account; the code opens the session.
+#[rstest]
 #[tokio::test]
-async fn a_code_turns_a_sign_up_into_an_account_and_a_session() {
-    let app = TestApp::start().await;
+async fn a_code_turns_a_sign_up_into_an_account_and_a_session(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    let app = TestApp::start(on).await;
     let begun = app.user(ADA).try_sign_up().await.expect(201);
     let members: Vec<&String> = begun.json.as_object().unwrap().keys().collect();
     let expected = [
@@ -51,9 +58,10 @@ async fn a_code_turns_a_sign_up_into_an_account_and_a_session() {
 
 /// S1, C9: an address that has an account gets the same answer and the same number of hashes, a decoy that no code
 /// opens, and its owner a notice without a code.
+#[rstest]
 #[tokio::test]
-async fn a_known_address_is_answered_as_an_unknown_one() {
-    let app = TestApp::start().await;
+async fn a_known_address_is_answered_as_an_unknown_one(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).sign_up().await;
     let hashes = || app.service.hasher.hashes_computed();
 
@@ -80,9 +88,10 @@ async fn a_known_address_is_answered_as_an_unknown_one() {
 }
 
 /// S1: the account has the password of the sign-up whose code was shown, and the others of that address end.
+#[rstest]
 #[tokio::test]
-async fn nobody_puts_their_password_under_anothers_code() {
-    let app = TestApp::start().await;
+async fn nobody_puts_their_password_under_anothers_code(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let stranger = app.user(ADA).with_password("a stranger's own long password");
     let owner = app.user(ADA);
     let begun_by_stranger = stranger.begin_sign_up().await;
@@ -100,9 +109,10 @@ async fn nobody_puts_their_password_under_anothers_code() {
 }
 
 /// A2: every problem of a request at once, each with its pointer.
+#[rstest]
 #[tokio::test]
-async fn all_problems_are_told_at_once() {
-    let app = TestApp::start().await;
+async fn all_problems_are_told_at_once(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let body = json!({
         "identifier": {"type": "telegraph", "value": "not an address", "extra": 1},
         "name": "x".repeat(257),
@@ -123,9 +133,10 @@ async fn all_problems_are_told_at_once() {
 }
 
 /// C1, C2, C5: the password policy as a client meets it; nothing is sent for a refused one.
+#[rstest]
 #[tokio::test]
-async fn weak_passwords_are_refused_with_a_reason() {
-    let app = TestApp::start().await;
+async fn weak_passwords_are_refused_with_a_reason(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let too_long = "zqxjvkwb ".repeat(40);
     let cases = [
         ("zqxjvkw", "insufficient"),
@@ -146,9 +157,10 @@ async fn weak_passwords_are_refused_with_a_reason() {
 }
 
 /// M1, M4: the mail says what it is for, in text and HTML, and carries one code.
+#[rstest]
 #[tokio::test]
-async fn the_mail_carries_the_code_in_both_of_its_parts() {
-    let app = TestApp::start().await;
+async fn the_mail_carries_the_code_in_both_of_its_parts(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     app.user(ADA).begin_sign_up().await;
     let code = app.code_to(ADA).await;
     let mail = &app.mail_to(ADA).await[0];
@@ -158,9 +170,10 @@ async fn the_mail_carries_the_code_in_both_of_its_parts() {
 }
 
 /// A sign-up's row lives an hour; its pre-authorized token ten minutes (S1, S2).
+#[rstest]
 #[tokio::test]
-async fn a_sign_up_ends_with_its_pre_authorized_token() {
-    let app = TestApp::start().await;
+async fn a_sign_up_ends_with_its_pre_authorized_token(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
     let pending = app.user(ADA).begin_sign_up().await;
     app.clock.advance(std::time::Duration::from_secs(599));
     assert_eq!(pending.try_code("000000").await.expect(410).slug(), "code_expired");

@@ -23,10 +23,10 @@ use symbolon_domain::{
     outbox::{Email, EmailCarrier},
     page::PageRequest,
 };
-use tempfile::TempDir;
 
 use super::{
     call::{Call, client},
+    engines::{Engine, Home},
     user::{Host, User},
 };
 
@@ -56,6 +56,18 @@ impl Clock for FixedClock {
     }
 }
 
+/// What nodes may have in common besides their store.
+struct Surrounding {
+    clock: Arc<FixedClock>,
+    mail: Arc<RecordingCarrier>,
+}
+
+impl Default for Surrounding {
+    fn default() -> Self {
+        Self { clock: Arc::new(FixedClock::new()), mail: Arc::new(RecordingCarrier::new()) }
+    }
+}
+
 /// The service, and what a test may do to its surroundings.
 pub(crate) struct TestApp {
     /// The public listener, as `http://127.0.0.1:PORT`.
@@ -65,44 +77,51 @@ pub(crate) struct TestApp {
     /// The use cases behind the service.
     pub(crate) service: Arc<Service>,
     /// Everything that the service keeps.
-    pub(crate) directory: TempDir,
+    pub(crate) home: Arc<Home>,
     mail: Arc<RecordingCarrier>,
     client: reqwest::Client,
     running: Option<Running>,
 }
 
 impl TestApp {
-    /// The service with default settings.
-    pub(crate) async fn start() -> Self {
-        Self::with(|_| {}).await
+    /// The service on this engine with default settings.
+    pub(crate) async fn start(on: Engine) -> Self {
+        Self::with(on, |_| {}).await
     }
 
     /// The service with settings that this function has changed.
-    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::on(tempfile::tempdir().unwrap(), change).await
+    pub(crate) async fn with(on: Engine, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::of(Home::on(on).await, change).await
     }
 
     /// The service with this carrier in the place of the configured one.
-    pub(crate) async fn with_carrier(carrier: Arc<dyn EmailCarrier>) -> Self {
-        Self::assemble(tempfile::tempdir().unwrap(), |_| {}, Some(carrier)).await
+    pub(crate) async fn with_carrier(on: Engine, carrier: Arc<dyn EmailCarrier>) -> Self {
+        let home = Arc::new(Home::on(on).await);
+        Self::assemble(home, Surrounding::default(), |_| {}, Some(carrier)).await
     }
 
-    /// The service over a directory that may hold a store already.
-    pub(crate) async fn on(directory: TempDir, change: impl FnOnce(&mut Settings)) -> Self {
-        Self::assemble(directory, change, None).await
+    /// The service over a store that may have something in it already.
+    pub(crate) async fn of(home: impl Into<Arc<Home>>, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::assemble(home.into(), Surrounding::default(), change, None).await
+    }
+
+    /// Another node on the same store, under the same clock and with the same mail.
+    pub(crate) async fn beside(&self) -> Self {
+        let shared = Surrounding { clock: self.clock.clone(), mail: self.mail.clone() };
+        Self::assemble(self.home.clone(), shared, |_| {}, None).await
     }
 
     async fn assemble(
-        directory: TempDir,
+        home: Arc<Home>,
+        surrounding: Surrounding,
         change: impl FnOnce(&mut Settings),
         carrier: Option<Arc<dyn EmailCarrier>>,
     ) -> Self {
-        let mut settings = Settings::in_directory(directory.path());
+        let mut settings = home.settings();
         settings.http.listen = ([127, 0, 0, 1], 0).into();
         settings.management.listen = ([127, 0, 0, 1], 0).into();
         change(&mut settings);
-        let clock = Arc::new(FixedClock::new());
-        let mail = Arc::new(RecordingCarrier::new());
+        let Surrounding { clock, mail } = surrounding;
         let recording = Arc::clone(&mail);
         let surroundings = Surroundings {
             clock: clock.clone(),
@@ -112,12 +131,12 @@ impl TestApp {
                 recording
             }),
         };
-        let running = start(&settings, surroundings, None).await.unwrap();
+        let running = Box::pin(start(&settings, surroundings, None)).await.unwrap();
         Self {
             url: format!("http://{}", running.address),
             clock,
             service: Arc::clone(&running.service),
-            directory,
+            home,
             mail,
             client: client(),
             running: Some(running),
@@ -125,11 +144,11 @@ impl TestApp {
     }
 
     /// Stops the service as SIGTERM would, and gives back what it kept.
-    pub(crate) async fn stop(mut self) -> TempDir {
+    pub(crate) async fn stop(mut self) -> Arc<Home> {
         if let Some(running) = self.running.take() {
             running.stop().await.unwrap();
         }
-        std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap())
+        self.home.clone()
     }
 
     /// `GET`.

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use super::{
     app::code_in,
     call::{Call, client},
+    engines::Home,
     user::{Host, User},
 };
 
@@ -46,6 +47,14 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
+    /// Starts a node of this home, where others may run already.
+    pub(crate) fn of(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let shared = home.variables();
+        let shared = shared.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let variables: Vec<(&str, &str)> = shared.chain(variables.iter().copied()).collect();
+        Self::start(home.directory(), arguments, &variables)
+    }
+
     /// Starts `symbolon serve` in this directory and waits until it is ready.
     pub(crate) fn start(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let (public, management) = (free_port(), free_port());
@@ -174,6 +183,14 @@ impl Drop for Binary {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Runs a command of the binary on the store of this home.
+pub(crate) fn command_of(home: &Home, arguments: &[&str], input: &str) -> Output {
+    let variables = home.variables();
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    command(home.directory(), arguments, &variables, input)
 }
 
 /// Runs a command of the binary in this directory, with this on standard input.

@@ -110,6 +110,11 @@ impl<'a> Pending<'a> {
         Self { app, token, binding, path }
     }
 
+    /// The same ceremony at another node.
+    pub(crate) fn at<'b>(&self, app: &'b dyn Host) -> Pending<'b> {
+        Pending { app, token: self.token.clone(), binding: self.binding.clone(), path: self.path }
+    }
+
     /// A request with this ceremony's token and binding.
     pub(crate) fn post(&self, path: &str) -> Call {
         self.app.call("POST", path).bearer(&self.token).binding(&self.binding)
@@ -145,6 +150,18 @@ impl<'a> SignedIn<'a> {
             token: answer.text("access_token"),
             refresh_token: answer.text("refresh_token"),
             binding: binding.to_owned(),
+        }
+    }
+
+    /// The same session at another node.
+    pub(crate) fn at<'b>(&self, app: &'b dyn Host) -> SignedIn<'b> {
+        SignedIn {
+            app,
+            account_id: self.account_id.clone(),
+            session_id: self.session_id.clone(),
+            token: self.token.clone(),
+            refresh_token: self.refresh_token.clone(),
+            binding: self.binding.clone(),
         }
     }
 

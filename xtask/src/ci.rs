@@ -65,10 +65,14 @@ fn check_clippy(checkout: &Checkout) -> Outcome {
     process::run(&mut checkout.cargo(&arguments))
 }
 
-/// The program as a newcomer builds it, and the adapters without any store: a feature that only another package of the
-/// workspace switches on is missed by every check of the whole workspace.
+/// The program as a newcomer builds it, with each store alone and with all of AWS, and the adapters without any store: a
+/// feature that only another package of the workspace switches on is missed by every check of the whole workspace.
 fn check_alone(checkout: &Checkout) -> Outcome {
     process::run(&mut checkout.cargo(&["check"]))?;
+    process::run(&mut checkout.cargo(&["check", "--features", "aws"]))?;
+    for store in ["sqlite", "postgres", "dynamodb"] {
+        process::run(&mut checkout.cargo(&["check", "--no-default-features", "--features", store]))?;
+    }
     process::run(&mut checkout.cargo(&["check", "--package", "symbolon-adapters", "--no-default-features"]))
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: sets everything up, builds, runs every test and says how many ran on each backend.
 
+mod engines;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -9,10 +10,11 @@ use std::{env, fs, io};
 use crate::checkout::Checkout;
 use crate::process::{self, Failure, Finished, Outcome};
 use crate::tools::Tools;
+use engines::Engines;
 use report::Report;
 
 /// Every store that must have run its tests. A backend that was not there is a failure, never a silent pass.
-const BACKENDS: &[&str] = &["sqlite"];
+const BACKENDS: &[&str] = &["sqlite", "postgres", "dynamodb"];
 
 /// Runs the tests whose names contain one of `filters`, or all of them when there is none.
 pub(crate) fn run(checkout: &Checkout, filters: &[&str]) -> Outcome {
@@ -25,7 +27,13 @@ pub(crate) fn run(checkout: &Checkout, filters: &[&str]) -> Outcome {
     process::run(&mut checkout.cargo(&["build", "--workspace", "--all-targets"]))?;
 
     let mut report = run_documentation_tests(checkout, filters)?;
+    let mut engines = Engines::start(checkout, &tools)?;
+    engines.pass_to(&mut nextest);
     report.add(run_nextest(checkout, nextest, filters)?);
+    for engine in engines.ended() {
+        report.add_problem(format!("{engine} ended during the tests"));
+    }
+    drop(engines);
     if filters.is_empty() {
         report.require_backends(BACKENDS);
     }
@@ -73,7 +81,10 @@ fn conclude(report: &Report) -> Outcome {
         eprintln!("error: {problem}");
     }
     for backend in BACKENDS {
-        println!("tests on {backend}: {}", report.tests_of_backend(backend));
+        println!("contract on {backend}: {}", report.contract_tests(backend));
+    }
+    for backend in BACKENDS {
+        println!("end to end on {backend}: {}", report.end_to_end_tests(backend));
     }
     println!("{} passed, {} failed", report.passed(), report.failed());
     if report.is_good() { Ok(()) } else { Err(Failure::Reported) }

@@ -3,7 +3,11 @@
 
 mod file;
 mod mime;
+#[cfg(feature = "ses")]
+mod ses;
 
+#[cfg(feature = "ses")]
+pub use self::ses::{NoRegion, SenderState, SesCarrier, SesOptions};
 pub use self::{
     file::FileCarrier,
     mime::{InvalidSender, Sender},

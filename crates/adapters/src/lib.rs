@@ -1,11 +1,16 @@
 //! Where it is kept and sent: the adapters behind the domain's ports, one module per technology. No adapter knows
 //! another, and none knows HTTP or the command line.
 
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 pub mod email;
 pub mod jwt;
 pub mod password_hash;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+pub mod schema;
 pub mod seal;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -14,8 +14,9 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OpenFlags};
-use symbolon_domain::store_error::StoreError;
+use symbolon_domain::{store::Store, store_error::StoreError};
 use tokio::sync::Notify;
 
 use self::{
@@ -206,11 +207,6 @@ impl SqliteStore {
         Ok(Arc::new(Self { writer, readers, arrivals }))
     }
 
-    /// Finishes what waits, moves the log into the database, and refuses writes from then on.
-    pub async fn close(&self) {
-        self.writer.close().await;
-    }
-
     /// Runs a command in the writer's next group. Its value is given back only after the commit.
     async fn write<T, F>(&self, command: F) -> Result<T, StoreError>
     where
@@ -223,6 +219,14 @@ impl SqliteStore {
     /// Runs a query here and now. It takes microseconds and never waits for the writer.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
         self.readers.run(query).map_err(StoreError::from)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    /// The log is moved into the database.
+    async fn close(&self) {
+        self.writer.close().await;
     }
 }
 

@@ -52,6 +52,9 @@ pub enum Command {
     /// Look at what happened.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Make keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -154,6 +157,16 @@ pub enum OutboxCommand {
 pub enum AuditCommand {
     /// Show the latest events.
     Tail(PageArguments),
+}
+
+/// Keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a master key for a new store: a file that only its owner may read, and that must not be there yet.
+    NewMaster {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// The configuration.

@@ -1,5 +1,8 @@
 //! `symbolon doctor`: finds what is wrong and says what to do (G8). It changes nothing.
 
+mod mail;
+mod store;
+
 use std::path::Path;
 
 use serde::Serialize;
@@ -7,7 +10,7 @@ use symbolon_domain::page::PageRequest;
 
 use crate::output::{Output, or_dash};
 use crate::settings::{Problem, Settings};
-use crate::wiring::{self, Service, Surroundings, WiringError};
+use crate::wiring::{self, Service, Surroundings};
 use crate::{CommandError, CommandResult, chain};
 
 /// How a check ended.
@@ -72,23 +75,10 @@ async fn check(settings: &Settings) -> Vec<Check> {
     let mut checks =
         vec![Check::fine("configuration", "no mistakes"), public_url(settings), exposure(settings)];
     checks.extend(privacy(&settings.data_dir));
-    checks.push(mail(&settings.messages.email.directory));
+    checks.push(mail::check(&settings.messages.email).await);
+    checks.extend(store::transport(&settings.store.url));
     match wiring::open_existing(settings, Surroundings::real()).await {
-        Err(WiringError::NoStore(_)) if !can_be_made(&settings.data_dir) => checks.push(Check::wrong(
-            "store",
-            format!("{} (data_dir) cannot be written", settings.data_dir.display()),
-            "give the service's user the right to write there, or point data_dir elsewhere",
-        )),
-        Err(error @ WiringError::NoStore(_)) => {
-            checks.push(Check::notice("store", chain(&error), "nothing to do: the first start makes it"));
-        }
-        Err(error) => {
-            checks.push(Check::wrong(
-                "store",
-                chain(&error),
-                "see README, \"Running it for longer\", on back-ups",
-            ));
-        }
+        Err(error) => checks.push(store::failed(settings, &error)),
         Ok(service) => {
             checks.push(Check::fine("store", "opens, and its schema is up to date"));
             checks.push(Check::fine("keys", "the master key opens the peppers and every signing key"));
@@ -98,12 +88,6 @@ async fn check(settings: &Settings) -> Vec<Check> {
         }
     }
     checks
-}
-
-/// May this process write to the directory, or to the nearest one above it that is there?
-fn can_be_made(directory: &Path) -> bool {
-    let nearest = directory.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    rustix::fs::access(nearest, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// Whether others than its owner may look into the data directory.
@@ -141,26 +125,6 @@ fn exposure(settings: &Settings) -> Check {
             format!("management {management}"),
             "metrics and health tell strangers much: keep management.listen on loopback or a private network",
         )
-    }
-}
-
-fn mail(directory: &Path) -> Check {
-    match std::fs::metadata(directory) {
-        Ok(metadata) if metadata.permissions().readonly() => Check::wrong(
-            "mail",
-            format!("{} cannot be written", directory.display()),
-            "give the service's user the right to write there",
-        ),
-        Ok(metadata) if !metadata.is_dir() => Check::wrong(
-            "mail",
-            format!("{} is not a directory", directory.display()),
-            "point messages.email.directory elsewhere",
-        ),
-        _ => Check::notice(
-            "mail",
-            format!("written as files to {}", directory.display()),
-            "nobody but you reads files: people need a carrier that sends",
-        ),
     }
 }
 

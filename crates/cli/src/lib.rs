@@ -7,6 +7,7 @@ pub mod audit;
 pub mod completions;
 pub mod config;
 pub mod doctor;
+pub mod keys;
 pub mod logging;
 pub mod migrate;
 pub mod outbox;
@@ -101,6 +102,7 @@ pub fn run() -> ExitCode {
 pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
     match command {
         Command::Config(command) => config::run(*command, options, output),
+        Command::Keys(command) => keys::run(command, output),
         Command::Completions { shell } => completions::run(*shell, output),
         Command::Token(TokenCommand::Inspect(arguments)) => token::inspect(arguments, output),
         Command::Doctor => {

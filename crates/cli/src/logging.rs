@@ -3,20 +3,60 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, FilterFn, LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt, registry};
 
 use crate::settings::{LogFormat, LogSettings};
 
 /// Sends what the process logs to standard error. A second call changes nothing.
 pub fn start(settings: &LogSettings) {
-    let filter = EnvFilter::new(settings.level.as_str());
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false)
+    let lines = fmt::layer().with_writer(io::stderr).with_target(false)
         // A log that cannot be written must not end a service that can serve.
         .log_internal_errors(false);
-    let started = match settings.format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = match settings.format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let filter = EnvFilter::new(settings.level.as_str());
     // Where a subscriber is there already, as in tests, that one goes on.
-    drop(started);
+    drop(registry().with(lines).with(filter).with(without_payloads()).try_init());
+}
+
+/// Keeps back what libraries say below the levels at which they show what passes through them: whole requests of AWS's
+/// clients with their messages, statements, frames. Whatever `log.level` says, that must not be written (G1, M6, C63).
+fn without_payloads() -> FilterFn {
+    filter_fn(|metadata| *metadata.level() <= most_verbose(metadata.target()))
+}
+
+fn most_verbose(target: &str) -> LevelFilter {
+    const GUARDED: [&str; 2] = ["aws_", "sqlx"];
+    match target {
+        ours if ours.starts_with("symbolon") => LevelFilter::TRACE,
+        guarded if GUARDED.iter().any(|prefix| guarded.starts_with(prefix)) => LevelFilter::WARN,
+        _ => LevelFilter::INFO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G1, M6, C63: only our own lines go below the levels of operation.
+    #[test]
+    fn libraries_that_show_payloads_are_kept_quiet() {
+        for (target, level) in [
+            ("symbolon_api::trace", LevelFilter::TRACE),
+            ("symbolon", LevelFilter::TRACE),
+            ("aws_smithy_runtime::client::orchestrator", LevelFilter::WARN),
+            ("aws_sdk_ses::operation", LevelFilter::WARN),
+            ("sqlx::query", LevelFilter::WARN),
+            ("sqlx_postgres::connection", LevelFilter::WARN),
+            ("hyper_util::client::legacy", LevelFilter::INFO),
+            ("h2::codec", LevelFilter::INFO),
+        ] {
+            assert_eq!(most_verbose(target), level, "{target}");
+        }
+    }
 }

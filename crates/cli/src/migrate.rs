@@ -1,13 +1,13 @@
 //! `symbolon migrate up|status`: the schema of the configured store (G6).
 
 use serde::Serialize;
-use symbolon_adapters::sqlite::migrations::{self, Migration};
+use symbolon_adapters::schema::Migration;
 
+use crate::CommandResult;
 use crate::arguments::MigrateCommand;
 use crate::output::Output;
-use crate::settings::{Settings, StoreUrl};
-use crate::wiring::{self, Surroundings, WiringError};
-use crate::{CommandError, CommandResult};
+use crate::settings::Settings;
+use crate::wiring::{self, Surroundings, store};
 
 /// One step of the schema.
 #[derive(Serialize)]
@@ -22,27 +22,26 @@ struct StepRow {
 /// # Errors
 /// The store cannot be used.
 pub async fn run(command: &MigrateCommand, settings: &Settings, output: &mut Output<'_>) -> CommandResult {
-    let StoreUrl::Sqlite { path } = &settings.store.url;
-    let failed = |source| CommandError::Wiring(WiringError::Store { path: path.clone(), source });
+    let engine = store::engine(settings)?;
     if let MigrateCommand::Up(arguments) = command {
-        let pending = migrations::status(path).map_err(failed)?.pending;
         if arguments.dry_run {
-            for Migration { version, name, sql } in pending {
+            for Migration { version, name, text } in engine.status().await?.pending {
                 output.line(&format!("-- {version} {name}"))?;
-                output.raw(sql.as_bytes())?;
+                output.raw(text.as_bytes())?;
             }
             return Ok(());
         }
-        if wiring::exists(path)? {
-            migrations::up(path).map_err(failed)?;
-        } else {
-            // A new store comes with its master key and its first signing key, as the first start makes it.
+        if engine.is_made_by_first_start()? {
+            // A new store of this kind comes with its master key and its first signing key.
             wiring::open(settings, Surroundings::real()).await?.close().await;
+        } else {
+            engine.up().await?;
         }
     }
-    let status = migrations::status(path).map_err(failed)?;
+    let status = engine.status().await?;
     let applied = |step: &Migration| !status.pending.iter().any(|pending| pending.version == step.version);
-    let steps: Vec<_> = migrations::ALL
+    let steps: Vec<_> = engine
+        .steps()
         .iter()
         .map(|step| StepRow { version: step.version, name: step.name, applied: applied(step) })
         .collect();

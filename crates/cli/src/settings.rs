@@ -9,6 +9,7 @@
 
 mod address_range;
 mod audit;
+mod aws;
 mod catalogue;
 mod duration;
 mod http;
@@ -40,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address_range::{AddressRange, InvalidAddressRange};
 pub use audit::AuditSettings;
+pub use aws::{AwsRegion, InvalidAwsRegion};
 pub use catalogue::{Catalogue, Key};
 pub use duration::{Duration, InvalidDuration};
 pub use http::{CorsSettings, HttpSettings};
@@ -47,7 +49,9 @@ pub use load::{Loaded, ShownSetting};
 pub use log::{InvalidLogFilter, LogFilter, LogFormat, LogSettings};
 pub use mailbox::{InvalidMailbox, Mailbox};
 pub use management::ManagementSettings;
-pub use messages::{EmailCarrier, EmailSettings, InvalidLanguageTag, LanguageTag, MessagesSettings};
+pub use messages::{
+    EmailCarrier, EmailSettings, InvalidLanguageTag, LanguageTag, MessagesSettings, SesSettings,
+};
 pub use one_time_codes::OneTimeCodesSettings;
 pub use origin::{Origin, Problem};
 pub use passwords::PasswordsSettings;
@@ -59,7 +63,10 @@ pub use sign_in::SignInSettings;
 pub use sign_up::SignUpSettings;
 pub use signing_keys::{SigningAlgorithm, SigningKeysSettings};
 pub use sources::{LoadOptions, Override};
-pub use store::{InvalidStoreUrl, StoreSettings, StoreUrl};
+pub use store::{
+    DynamoTable, Encryption, InvalidDynamoTable, InvalidPostgresUrl, InvalidStoreUrl, PostgresUrl,
+    StoreSettings, StoreUrl,
+};
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
 /// Where data lives when nothing is said.
@@ -142,6 +149,8 @@ impl Settings {
         self.http.conflicts(&mut found);
         self.one_time_codes.conflicts(&mut found);
         self.sessions.conflicts(&mut found);
+        self.store.conflicts(&mut found);
+        self.messages.email.conflicts(&mut found);
         if self.http.listen == self.management.listen && self.http.listen.port() != 0 {
             let message = format!(
                 "is {}, as `http.listen` is: health and metrics need a listener of their own",

@@ -1,12 +1,10 @@
 //! Where stores, carriers and use cases meet: the only place that knows which adapter stands behind which port.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, sync::Arc};
 
 use symbolon_adapters::{
-    email::{FileCarrier, Sender},
     jwt::JwtKeys,
     password_hash::PasswordHashPool,
-    sqlite::{OpenOptions, SqliteStore},
     system::{SystemClock, SystemEntropy},
     templates::{TemplateGlobals, TemplateSet},
 };
@@ -23,14 +21,18 @@ use symbolon_domain::{
     sessions::{SessionPorts, SessionTokens, Sessions},
     sign_in::{SignIn, SignInPorts},
     sign_up::{SignUp, SignUpPorts},
-    signing_keys::{SigningKeys, TokenKeys},
+    signing_keys::{SigningKeyStore, SigningKeys, SigningKeysError, TokenKeys},
+    store::Store,
 };
 
-use crate::settings::{Settings, StoreUrl};
+use self::store::Opened;
+use crate::settings::Settings;
 
+pub(crate) mod email;
 mod error;
-pub(crate) mod master_key;
+mod master_key;
 mod settings;
+pub(crate) mod store;
 
 pub use self::error::WiringError;
 
@@ -87,7 +89,7 @@ pub struct Service {
     /// Hashes passwords; its gauges are in the metrics.
     pub hasher: Arc<PasswordHashPool>,
     /// The store itself, to be closed at the end.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<dyn Store>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws randomness.
@@ -101,63 +103,37 @@ impl Service {
     }
 }
 
-/// Puts the service together for serving: a store that is not there is made, with its master key (G10).
+/// Puts the service together for serving. On SQLite a store that is not there is made, with its master key (G10);
+/// the first signing key and the peppers are made by whichever node comes first.
 ///
 /// # Errors
 /// See [`WiringError`].
 pub async fn open(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
-    let StoreUrl::Sqlite { path } = &settings.store.url;
-    make_directories(settings, path)?;
-    let keys = master_key::load_or_create(settings, path, &surroundings.entropy)?;
-    let store = open_store(path, OpenOptions::create())?;
+    let Opened { store, keys } = store::engine(settings)?.open(&surroundings.entropy).await?;
     let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
     service.signing_keys.load_or_create(settings::algorithm(settings)).await?;
     Ok(service)
 }
 
-/// Puts the service together over a store that is there already; nothing is made. For commands that look.
+/// Puts the service together over a store that is there and in use already; nothing is made. For commands that look.
 ///
 /// # Errors
 /// See [`WiringError`].
 pub async fn open_existing(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
-    let StoreUrl::Sqlite { path } = &settings.store.url;
-    if !exists(path)? {
-        return Err(WiringError::NoStore(path.clone()));
+    let Opened { store, keys } = store::engine(settings)?.open_existing(&surroundings.entropy).await?;
+    // Whoever looks first must not be who makes the peppers: under a wrong master key they would lock out every node.
+    if SigningKeyStore::list(&*store).await.map_err(SigningKeysError::from)?.is_empty() {
+        return Err(WiringError::Unused(settings.store.url.to_string()));
     }
-    let keys = master_key::load(settings, &surroundings.entropy)?;
-    let store = open_store(path, OpenOptions::existing())?;
     let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
     service.signing_keys.load().await?;
     Ok(service)
 }
 
-/// Is there a store at this path?
-pub(crate) fn exists(path: &Path) -> Result<bool, WiringError> {
-    SqliteStore::exists(path).map_err(|source| WiringError::Directory { path: path.to_owned(), source })
-}
-
-fn open_store(path: &Path, options: OpenOptions) -> Result<Arc<SqliteStore>, WiringError> {
-    SqliteStore::open(path, &options).map_err(|source| WiringError::Store { path: path.to_owned(), source })
-}
-
-/// The directories of everything that will be made, for their owner's eyes only.
-pub(crate) fn make_directories(settings: &Settings, store: &Path) -> Result<(), WiringError> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let parent = store.parent().filter(|parent| !parent.as_os_str().is_empty());
-    for path in [Some(settings.data_dir.as_path()), parent].into_iter().flatten() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(|source| WiringError::Directory { path: path.to_owned(), source })?;
-    }
-    Ok(())
-}
-
 async fn assemble(
     configured: &Settings,
     surroundings: Surroundings,
-    store: Arc<SqliteStore>,
+    store: Arc<dyn Store>,
     sealer: Arc<dyn Sealer>,
 ) -> Result<Service, WiringError> {
     let Surroundings { clock, entropy, around_email } = surroundings;
@@ -170,7 +146,7 @@ async fn assemble(
         store: store.clone(),
         sealer: Arc::clone(&sealer),
         templates: Arc::new(templates(configured)?),
-        email: around_email(email(configured)?),
+        email: around_email(email::carrier(&configured.messages.email).await?),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
     };
@@ -217,7 +193,7 @@ async fn assemble(
 
 fn signing_keys(
     ports: &SignInPorts,
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     sealer: Arc<dyn Sealer>,
     tokens: &Arc<dyn TokenKeys>,
 ) -> SigningKeys {
@@ -233,7 +209,7 @@ fn signing_keys(
 /// A sign-up stands on what a sign-in stands on, with a store of its own and a policy for new passwords.
 fn sign_up_ports(
     sign_in: &SignInPorts,
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     configured: &Settings,
 ) -> Result<SignUpPorts, WiringError> {
     Ok(SignUpPorts {
@@ -247,12 +223,6 @@ fn sign_up_ports(
         clock: Arc::clone(&sign_in.clock),
         entropy: Arc::clone(&sign_in.entropy),
     })
-}
-
-fn email(settings: &Settings) -> Result<Arc<dyn EmailCarrier>, WiringError> {
-    let email = &settings.messages.email;
-    let sender = Sender::new(email.from.name(), email.from.address()).map_err(|_| WiringError::Sender)?;
-    Ok(Arc::new(FileCarrier::new(email.directory.clone(), sender)))
 }
 
 fn templates(settings: &Settings) -> Result<TemplateSet, WiringError> {

@@ -18,7 +18,7 @@ mod store;
 pub use self::{
     model::{Act, AuditEvent, Outcome, Subject},
     refusals::Refusals,
-    store::AuditStore,
+    store::{AuditStore, MOST_EVENTS},
 };
 
 /// Reads the audit log.

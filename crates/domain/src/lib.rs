@@ -32,3 +32,6 @@ pub mod signing_keys;
 // What must be told, and what happened.
 pub mod audit;
 pub mod outbox;
+
+// All that is kept, on one engine.
+pub mod store;

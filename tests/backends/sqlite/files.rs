@@ -3,10 +3,11 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rusqlite::Connection;
-use symbolon_adapters::sqlite::{
-    Missing, OpenError, OpenOptions, Outdated, SqliteStore,
-    migrations::{self, Status},
+use symbolon_adapters::{
+    schema::SchemaStatus,
+    sqlite::{Missing, OpenError, OpenOptions, Outdated, SqliteStore, migrations},
 };
+use symbolon_domain::store::Store as _;
 use tempfile::tempdir;
 
 use super::fresh;
@@ -152,7 +153,7 @@ async fn pending_migrations_are_told_and_run() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("s.db");
     let everything = migrations::ALL.to_vec();
-    let status = |current, pending| Status { current, pending };
+    let status = |current, pending| SchemaStatus { current, pending };
     assert_eq!(migrations::status(&path).unwrap(), status(None, everything.clone()));
     Connection::open(&path).unwrap().execute_batch("PRAGMA journal_mode = wal").unwrap();
     assert_eq!(migrations::status(&path).unwrap(), status(Some(0), everything.clone()));

@@ -10,7 +10,7 @@ use super::{ceremony, ceremony_of, guess};
 use crate::contract::{
     Stores,
     given::{
-        self, CODE_LIFE, Drawn, MICROSECOND, RESEND_INTERVAL, WINDOW, at, completion, count, events_of,
+        self, CODE_LIFE, Drawn, MANY, MICROSECOND, RESEND_INTERVAL, WINDOW, at, completion, count, events_of,
         owner, race, resend, written,
     },
 };
@@ -118,13 +118,13 @@ pub(crate) async fn nothing_is_sent_again_in_a_ceremony_that_is_over(stores: &St
 /// S5, X7: the interval holds for parallel ones too.
 pub(crate) async fn of_many_resends_at_once_one_is_sent(stores: &Stores) {
     let begun = ceremony(stores).await;
-    let sending = (0..16).map(|_| {
+    let sending = (0..MANY).map(|_| {
         let (stores, command) = (stores.clone(), resend(begun.id, at(30)));
         async move { stores.codes.replace(command).await }
     });
     let outcomes = race(sending).await;
     assert_eq!(count(&outcomes, Result::is_ok), 1);
     let refused = |outcome: &Result<(), ReplaceError>| matches!(outcome, Err(ReplaceError::TooMany(until)) if *until == at(60));
-    assert_eq!(count(&outcomes, refused), 15);
+    assert_eq!(count(&outcomes, refused), MANY - 1);
     assert_eq!(events_of(stores, Act::CODE_SENT).await.len(), 1);
 }

@@ -10,7 +10,7 @@ use symbolon_domain::{
 use super::{finishing, ids, lease, leasing, messages, write};
 use crate::contract::{
     Stores,
-    given::{self, Drawn, MICROSECOND, at, count, event, race},
+    given::{self, Drawn, MANY, MICROSECOND, at, count, event, race},
 };
 
 const MINE: [u8; 16] = [1; 16];
@@ -170,7 +170,7 @@ pub(crate) async fn a_late_report_counts_while_nobody_else_has_taken_over(stores
 pub(crate) async fn of_many_reports_one_counts(stores: &Stores) {
     let id = messages(stores, 1).await[0].id;
     lease(stores, leasing(MINE)).await;
-    let reporting = (0..16).map(|_| {
+    let reporting = (0..MANY).map(|_| {
         let stores = stores.clone();
         let effects = Effects::event(event(Act::MESSAGE_DROPPED, at(101)));
         async move { stores.outbox.finish(finishing(id, MINE), effects).await.unwrap() }

@@ -23,7 +23,7 @@ use crate::contract::{
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// The session's own client shows this token.
-pub(super) fn shown(session: &NewSession, token: &NewRefreshToken, now: Timestamp) -> RefreshSession {
+pub(crate) fn shown(session: &NewSession, token: &NewRefreshToken, now: Timestamp) -> RefreshSession {
     RefreshSession {
         token_id: token.id,
         token_hash: token.hash,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::contract::{
     Stores,
-    given::{self, MICROSECOND, at, count, events_of, hash, person, race},
+    given::{self, MANY, MICROSECOND, at, count, events_of, hash, person, race},
 };
 use symbolon_domain::sessions::SessionState::{Active, Revoked};
 
@@ -53,9 +53,9 @@ async fn used_twice(stores: &Stores, now: Timestamp) -> (NewSession, NewRefreshT
     (session, first, [one, other])
 }
 
-/// Sixteen presentations of one token, each with a successor of its own.
-async fn sixteen_at_once(stores: &Stores, session: &NewSession, grace: Duration) -> Vec<RefreshOutcome> {
-    let showing = (0..16).map(|_| {
+/// Presentations of one token, each with a successor of its own.
+async fn many_at_once(stores: &Stores, session: &NewSession, grace: Duration) -> Vec<RefreshOutcome> {
+    let showing = (0..MANY).map(|_| {
         let command = RefreshSession { grace, ..shown(session, &session.refresh_token, at(1)) };
         let stores = stores.clone();
         async move { stores.sessions.refresh(command).await.unwrap() }
@@ -66,23 +66,23 @@ async fn sixteen_at_once(stores: &Stores, session: &NewSession, grace: Duration)
 /// K8, X7: one is answered, the next one ends the family, the rest find it ended.
 pub(crate) async fn of_many_presentations_without_grace_one_wins_and_the_family_ends(stores: &Stores) {
     let session = person(stores, "ada@example.org", at(0)).await.session;
-    let outcomes = sixteen_at_once(stores, &session, Duration::ZERO).await;
+    let outcomes = many_at_once(stores, &session, Duration::ZERO).await;
     let is_revoked =
         |outcome: &RefreshOutcome| matches!(outcome, RefreshOutcome::Refused(RefreshRefusal::Revoked));
     assert_eq!(count(&outcomes, |outcome| matches!(outcome, RefreshOutcome::Rotated(_))), 1);
     assert_eq!(count(&outcomes, |outcome| matches!(outcome, RefreshOutcome::ReuseDetected)), 1);
-    assert_eq!(count(&outcomes, is_revoked), 14);
+    assert_eq!(count(&outcomes, is_revoked), MANY - 2);
     assert_eq!(state(stores, session.id, at(1)).await, Revoked);
 }
 
 /// K8, X7: the token and its one repetition; nobody is signed out.
 pub(crate) async fn of_many_presentations_within_the_grace_two_win(stores: &Stores) {
     let session = person(stores, "ada@example.org", at(0)).await.session;
-    let outcomes = sixteen_at_once(stores, &session, GRACE).await;
+    let outcomes = many_at_once(stores, &session, GRACE).await;
     let is_used =
         |outcome: &RefreshOutcome| matches!(outcome, RefreshOutcome::Refused(RefreshRefusal::AlreadyUsed));
     assert_eq!(count(&outcomes, |outcome| matches!(outcome, RefreshOutcome::Rotated(_))), 2);
-    assert_eq!(count(&outcomes, is_used), 14);
+    assert_eq!(count(&outcomes, is_used), MANY - 2);
     assert_eq!(state(stores, session.id, at(1)).await, Active);
     assert_eq!(events_of(stores, Act::SESSION_REFRESHED).await.len(), 2);
 }

@@ -12,8 +12,8 @@ use super::begun;
 use crate::contract::{
     Stores,
     given::{
-        self, CODE_LIFE, Drawn, LIMITS, MICROSECOND, at, count, events_of, matched, new_code, new_sign_in,
-        person, race, resend, sign_in_completion, written,
+        self, CODE_LIFE, Drawn, LIMITS, MANY, MICROSECOND, at, count, events_of, matched, new_code,
+        new_sign_in, person, race, resend, sign_in_completion, written,
     },
 };
 
@@ -123,13 +123,13 @@ pub(crate) async fn an_account_locked_meanwhile_is_not_signed_in_to(stores: &Sto
 pub(crate) async fn of_many_completions_one_wins(stores: &Stores) {
     let ada = person(stores, "ada@example.org", at(0)).await;
     let begun = begun(stores, ada.id, at(0)).await;
-    let completing = (0..16).map(|_| {
+    let completing = (0..MANY).map(|_| {
         let (stores, command) = (stores.clone(), sign_in_completion(&begun, at(1)));
         async move { stores.sign_ins.complete(command).await }
     });
     let outcomes = race(completing).await;
     assert_eq!(count(&outcomes, Result::is_ok), 1);
-    assert_eq!(count(&outcomes, |outcome| matches!(outcome, Err(CompleteError::Gone))), 15);
+    assert_eq!(count(&outcomes, |outcome| matches!(outcome, Err(CompleteError::Gone))), MANY - 1);
     let sessions = stores.sessions.list(ada.id, given::everything()).await.unwrap().items;
     assert_eq!(sessions.len(), 2, "the sign-up's and this one");
     assert_eq!(events_of(stores, Act::SIGN_IN_COMPLETED).await.len(), 1);

@@ -50,22 +50,37 @@ impl Report {
         self.problems.push(problem);
     }
 
-    /// Notes each of `backends` for which no test ran.
+    /// Notes each of `backends` for which no test of a kind ran.
     pub(super) fn require_backends(&mut self, backends: &[&str]) {
         for backend in backends {
-            if self.tests_of_backend(backend) == 0 {
+            if self.contract_tests(backend) == 0 {
                 self.add_problem(format!(
-                    "no test ran on {backend}: is `backends::{backend}` in tests/main.rs?"
+                    "no contract test ran on {backend}: is `backends::{backend}` in tests/backends.rs?"
+                ));
+            }
+            if self.end_to_end_tests(backend) == 0 {
+                self.add_problem(format!(
+                    "no end-to-end test ran on {backend}: is it in `#[values(…)] on: Engine`?"
                 ));
             }
         }
     }
 
     /// How many tests ran below `backends::<backend>`.
-    pub(super) fn tests_of_backend(&self, backend: &str) -> usize {
+    pub(super) fn contract_tests(&self, backend: &str) -> usize {
         let is_of_backend = |name: &&String| {
             let parts: Vec<&str> = name.split("::").collect();
             parts.windows(2).any(|pair| pair == ["backends", backend])
+        };
+        self.names.iter().filter(is_of_backend).count()
+    }
+
+    /// How many tests ran that are there once for each store: `http::sessions::a_token_counts::on_2_Postgres`.
+    pub(super) fn end_to_end_tests(&self, backend: &str) -> usize {
+        let is_of_backend = |name: &&String| {
+            let case = name.rsplit("::").next().and_then(|case| case.strip_prefix("on_"));
+            let store = case.and_then(|case| case.split_once('_')).map(|(_, store)| store);
+            store.is_some_and(|store| store.eq_ignore_ascii_case(backend))
         };
         self.names.iter().filter(is_of_backend).count()
     }
@@ -105,36 +120,46 @@ fn count_before(line: &str, word: &str) -> usize {
 mod tests {
     use super::Report;
 
-    const JUNIT: &str = r#"<testsuites name="nextest-run" tests="3" failures="1" errors="0">
-        <testsuite name="symbolon-tests::symbolon" tests="3" disabled="0" errors="0" failures="1">
+    const JUNIT: &str = r#"<testsuites name="nextest-run" tests="4" failures="1" errors="0">
+        <testsuite name="symbolon-tests::symbolon" tests="4" disabled="0" errors="0" failures="1">
             <testcase name="backends::sqlite::sessions::claims_once" classname="symbolon-tests::symbolon" time="0.1">
             </testcase>
             <testcase name="backends::sqlite::outbox::is_leased" classname="symbolon-tests::symbolon" time="0.1">
                 <failure message="panicked" type="test failure">left &lt; right</failure>
             </testcase>
             <testcase name="http::sqlite_is_no_backend_here" classname="symbolon-tests::symbolon" time="0.1"/>
+            <testcase name="http::sessions::a_token_counts::on_2_Postgres" classname="symbolon-tests::symbolon" time="0.1"/>
         </testsuite>
     </testsuites>"#;
 
     #[test]
     fn junit_tells_passed_from_failed() {
         let report = Report::of_junit(JUNIT);
-        assert_eq!((report.passed(), report.failed()), (2, 1));
+        assert_eq!((report.passed(), report.failed()), (3, 1));
         assert!(!report.is_good());
     }
 
     #[test]
     fn a_backend_counts_what_runs_below_its_own_module() {
-        assert_eq!(Report::of_junit(JUNIT).tests_of_backend("sqlite"), 2);
-        assert_eq!(Report::of_junit(JUNIT).tests_of_backend("postgres"), 0);
+        assert_eq!(Report::of_junit(JUNIT).contract_tests("sqlite"), 2);
+        assert_eq!(Report::of_junit(JUNIT).contract_tests("postgres"), 0);
     }
 
     #[test]
-    fn a_backend_that_ran_nothing_is_a_problem() {
+    fn a_store_counts_the_cases_that_are_called_by_its_name() {
+        assert_eq!(Report::of_junit(JUNIT).end_to_end_tests("postgres"), 1);
+        assert_eq!(Report::of_junit(JUNIT).end_to_end_tests("sqlite"), 0);
+    }
+
+    #[test]
+    fn a_backend_that_ran_nothing_is_a_problem_of_each_kind() {
         let mut report = Report::of_documentation_tests("test result: ok. 1 passed; 0 failed; 0 ignored");
         assert!(report.is_good());
         report.require_backends(&["sqlite"]);
-        assert!(!report.is_good());
+        assert_eq!(report.problems().len(), 2);
+        let mut report = Report::of_junit(JUNIT);
+        report.require_backends(&["postgres"]);
+        assert_eq!(report.problems().len(), 1);
     }
 
     #[test]
@@ -149,6 +174,6 @@ mod tests {
     fn runs_are_added_up() {
         let mut report = Report::of_documentation_tests("test result: ok. 1 passed; 0 failed;");
         report.add(Report::of_junit(JUNIT));
-        assert_eq!((report.passed(), report.failed()), (3, 1));
+        assert_eq!((report.passed(), report.failed()), (4, 1));
     }
 }

@@ -46,6 +46,7 @@ const LAYERS: &[Layer] = &[
             "completions",
             "config",
             "doctor",
+            "keys",
             "lib",
             "logging",
             "main",
@@ -63,6 +64,24 @@ const LAYERS: &[Layer] = &[
     Layer {
         folder: "crates/adapters/src/sqlite/",
         others: &["effects", "migrations", "readers", "rows", "slots", "writer"],
+    },
+    Layer {
+        folder: "crates/adapters/src/postgres/",
+        others: &["address", "commands", "effects", "failure", "migrations", "notify", "pool", "rows"],
+    },
+    Layer {
+        folder: "crates/adapters/src/dynamodb/",
+        others: &[
+            "calls",
+            "effects",
+            "expressions",
+            "gates",
+            "items",
+            "keys",
+            "migrations",
+            "slots",
+            "transaction",
+        ],
     },
     Layer { folder: "tests/contract/", others: &["given"] },
 ];

@@ -18,6 +18,8 @@ const INPUT_OUTPUT: &[&str] = &[
     "tower",
     "figment",
 ];
+/// A workspace of its own, whose versions are therefore its own.
+const OUTSIDE: &str = "tests/dynamodb-engine/Cargo.toml";
 /// Crates without Cargo features, for which there are no default ones to switch off.
 const WITHOUT_FEATURES: &[&str] = &["async-trait"];
 
@@ -53,7 +55,7 @@ const BANS: &[Ban] = &[
 
 pub(super) fn check(file: &TextFile) -> Vec<Finding> {
     let dependencies = dependencies(&file.text);
-    if file.path == "Cargo.toml" {
+    if file.path == "Cargo.toml" || file.path == OUTSIDE {
         return dependencies.iter().filter_map(|dependency| check_features(file, dependency)).collect();
     }
     if !file.path.ends_with("/Cargo.toml") {
@@ -173,6 +175,12 @@ mod tests {
         let text = "[package]\nname = \"a\"\n\n[dependencies]\nserde = \"1\"\n\n[build-dependencies]\ncc = { version = \"1\" }\n";
         assert_eq!(found("crates/cli/Cargo.toml", text), [5, 8]);
         assert_eq!(found("crates/cli/Cargo.toml", "[dependencies.serde]\nversion = \"1\"\n"), [1]);
+    }
+
+    #[test]
+    fn outside_the_workspace_versions_are_chosen_in_place() {
+        let text = "[dependencies]\nserde = { version = \"1\", default-features = false }\ntime = \"0.3\"\n";
+        assert_eq!(found("tests/dynamodb-engine/Cargo.toml", text), [3]);
     }
 
     #[test]

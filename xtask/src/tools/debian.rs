@@ -12,12 +12,19 @@ pub(super) struct Package {
 
 const PYTHON: Package = Package { name: "python3-venv", probe: &["python3", "-c", "import ensurepip, venv"] };
 
+/// The server, which Debian keeps off the search path.
+const POSTGRESQL: Package = Package {
+    name: "postgresql",
+    probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
+};
+
 /// What it takes to install Python wheels.
 pub(super) const FOR_WHEELS: &[Package] = &[PYTHON];
 
 /// What the tests call.
 pub(super) const FOR_TESTS: &[Package] = &[
     PYTHON,
+    POSTGRESQL,
     Package { name: "curl", probe: &["curl", "--version"] },
     Package { name: "jq", probe: &["jq", "--version"] },
     Package { name: "nodejs", probe: &["node", "--version"] },

@@ -30,6 +30,19 @@ impl Sender {
         Ok(Self(Mailbox::new(name, address.parse().map_err(|_| InvalidSender)?)))
     }
 
+    /// The identities of which one must be verified where senders are: the address, its domain, and the domains above.
+    #[cfg(feature = "ses")]
+    pub(super) fn identities(&self) -> Vec<String> {
+        let address = &self.0.email;
+        let mut identities = vec![address.to_string()];
+        let mut domain = address.domain();
+        while let Some((_, above)) = domain.split_once('.') {
+            identities.push(domain.to_owned());
+            domain = above;
+        }
+        identities
+    }
+
     /// The message in full, the same bytes however often it is made.
     ///
     /// # Errors

@@ -61,6 +61,7 @@ pub(crate) const INSERT_EMAIL: &str = "
 pub(crate) const EMAIL_IS_TAKEN: &str = "SELECT 1 FROM identifiers WHERE kind = 'email' AND normalized = $1";
 
 /// What decisions about an account ask for.
+#[cfg(feature = "sqlite")]
 pub(crate) const STANDING: &str = "SELECT state, role, epoch FROM accounts WHERE id = $1";
 
 pub(crate) const TOUCH: &str = "UPDATE accounts SET last_seen_at = $1 WHERE id = $2";

@@ -45,6 +45,7 @@ pub(crate) const TAKE_SLOT: &str = "
     RETURNING number";
 
 /// When the first of the `$3` slots that are taken at `$4` is free again; NULL when none is taken.
+#[cfg(feature = "sqlite")]
 pub(crate) const FIRST_SLOT_END: &str = "
     SELECT MIN(taken_until) FROM slots WHERE kind = $1 AND key = $2 AND number < $3 AND taken_until > $4";
 

@@ -8,6 +8,7 @@ pub(crate) const INSERT: &str = "
 ///
 /// The first condition is for engines with several writers, where another may take a message between the choice and
 /// the write.
+#[cfg(feature = "sqlite")]
 pub(crate) const LEASE: &str = "
     UPDATE outbox SET lease = $1, next_attempt_at = $2, attempts = attempts + 1
     WHERE next_attempt_at <= $3 AND id IN (

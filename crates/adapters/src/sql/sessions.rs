@@ -29,19 +29,43 @@ pub(crate) const LIST: &str = concat!(
      LIMIT $3"
 );
 
-/// A refresh token, whether a successor of it is live, and its session.
-pub(crate) const FIND_TOKEN: &str = concat!(
-    "SELECT t.hash, t.expires_at, t.parent_id, t.retired_at, t.uses,
-            EXISTS (SELECT 1 FROM refresh_tokens n
-                    WHERE n.session_id = t.session_id AND n.parent_id = t.id AND n.retired_at IS NULL), ",
+/// A refresh token, and whether a successor of it is live.
+macro_rules! token {
+    () => {
+        "t.hash, t.expires_at, t.parent_id, t.retired_at, t.uses,
+         EXISTS (SELECT 1 FROM refresh_tokens n
+                 WHERE n.session_id = t.session_id AND n.parent_id = t.id AND n.retired_at IS NULL)"
+    };
+}
+
+/// The tokens and their sessions.
+macro_rules! from_tokens {
+    () => {
+        " FROM refresh_tokens t
+          JOIN sessions s ON s.id = t.session_id
+          JOIN accounts a ON a.id = s.account_id "
+    };
+}
+
+/// A refresh token with its session.
+#[cfg(feature = "sqlite")]
+pub(crate) const FIND_TOKEN: &str =
+    concat!("SELECT ", token!(), ", ", session!(), from_tokens!(), "WHERE t.id = $1");
+
+/// Refresh tokens with their sessions, and how often those were refreshed, which only PostgreSQL has to know.
+#[cfg(feature = "postgres")]
+pub(crate) const FIND_TOKENS: &str = concat!(
+    "SELECT t.id, ",
+    token!(),
+    ", ",
     session!(),
-    " FROM refresh_tokens t
-     JOIN sessions s ON s.id = t.session_id
-     JOIN accounts a ON a.id = s.account_id
-     WHERE t.id = $1"
+    ", s.refreshes",
+    from_tokens!(),
+    "WHERE t.id = ANY($1::UUID[])"
 );
 
 /// The first use of a live token.
+#[cfg(feature = "sqlite")]
 pub(crate) const RETIRE: &str =
     "UPDATE refresh_tokens SET retired_at = $1, uses = 1 WHERE id = $2 AND retired_at IS NULL";
 
@@ -49,14 +73,17 @@ pub(crate) const RETIRE: &str =
 pub(crate) const USE_AGAIN: &str = "UPDATE refresh_tokens SET uses = 2 WHERE id = $1 AND uses = 1";
 
 /// The other successor of the same token ends without having been used.
+#[cfg(feature = "sqlite")]
 pub(crate) const RETIRE_SIBLING: &str = "
     UPDATE refresh_tokens SET retired_at = $1
     WHERE session_id = $2 AND parent_id = $3 AND id <> $4 AND retired_at IS NULL";
 
 /// Where the caller's address is not known the last one stays.
+#[cfg(feature = "sqlite")]
 pub(crate) const REFRESHED: &str = "
     UPDATE sessions SET refreshed_at = $1, idle_expires_at = $2, ip = COALESCE($3, ip) WHERE id = $4";
 
+#[cfg(feature = "sqlite")]
 pub(crate) const IS_OF_ACCOUNT: &str = "SELECT 1 FROM sessions WHERE id = $1 AND account_id = $2";
 
 /// Ends a session that has not ended yet, in whatever way.

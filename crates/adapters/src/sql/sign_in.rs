@@ -2,6 +2,7 @@
 
 pub(crate) const FIND_THROTTLE: &str = "SELECT failures, next_at FROM throttles WHERE address = $1";
 
+#[cfg(feature = "sqlite")]
 pub(crate) const SET_THROTTLE: &str = "
     INSERT INTO throttles (address, failures, next_at) VALUES ($1, $2, $3)
     ON CONFLICT (address) DO UPDATE SET failures = excluded.failures, next_at = excluded.next_at";

@@ -12,7 +12,9 @@ pub(crate) const FIND_BY_CODE: &str = "
     FROM sign_ups s JOIN one_time_codes c ON c.ceremony_id = s.id
     WHERE s.id = $1 AND NOT s.decoy AND c.hash = $2 AND c.expires_at > $3 AND s.expires_at > $3";
 
+#[cfg(feature = "sqlite")]
 pub(crate) const END_CODES_OF_ADDRESS: &str = "
     DELETE FROM one_time_codes WHERE ceremony_id IN (SELECT id FROM sign_ups WHERE normalized = $1)";
 
+#[cfg(feature = "sqlite")]
 pub(crate) const END_ADDRESS: &str = "DELETE FROM sign_ups WHERE normalized = $1";

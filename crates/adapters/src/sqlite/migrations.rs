@@ -11,23 +11,13 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{Missing, OpenError, OpenOptions, Outdated, connect, connect_writer};
-
-/// One step of the schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Migration {
-    /// The schema that a file has after it.
-    pub version: u32,
-    /// What it is about.
-    pub name: &'static str,
-    /// What it does.
-    pub sql: &'static str,
-}
+use crate::schema::{Migration, SchemaStatus};
 
 /// Every step, in order.
 pub const ALL: [Migration; 1] = [Migration {
     version: 1,
     name: "foundation",
-    sql: include_str!("../sql/migrations/sqlite/0001_foundation.sql"),
+    text: include_str!("../sql/migrations/sqlite/0001_foundation.sql"),
 }];
 
 /// The schema of this program.
@@ -41,22 +31,13 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// damage shows when it is met.
 const CHECKED_LENGTH: u64 = 8 * 1024 * 1024;
 
-/// What a file's schema is, and what is missing from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The file's schema; none where there is no database yet.
-    pub current: Option<u32>,
-    /// What [`up`] would do, in order.
-    pub pending: Vec<Migration>,
-}
-
 /// Looks at a file and changes nothing.
 ///
 /// # Errors
 /// It is damaged, not ours, or newer than this program.
-pub fn status(path: &Path) -> Result<Status, OpenError> {
+pub fn status(path: &Path) -> Result<SchemaStatus, OpenError> {
     let current = inspect(path)?;
-    Ok(Status { current, pending: pending(current.unwrap_or(0)) })
+    Ok(SchemaStatus { current, pending: pending(current.unwrap_or(0)) })
 }
 
 /// Brings an existing database up to date; all pending migrations or none. Gives back those that it ran.
@@ -116,7 +97,7 @@ pub(super) fn apply(connection: &mut Connection) -> rusqlite::Result<Vec<Migrati
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let pending = pending(user_version(&transaction)?);
     for migration in &pending {
-        transaction.execute_batch(migration.sql)?;
+        transaction.execute_batch(migration.text)?;
         transaction.pragma_update(None, "user_version", migration.version)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     }

@@ -15,6 +15,7 @@ pub struct LogSettings {
     /// The shape of a line.
     pub format: LogFormat,
     /// The least important level that is logged, for all (`info`) or by module (`info,symbolon_api=debug`).
+    /// What libraries log below `info` (AWS's clients and the database driver: below `warn`) is never written.
     pub level: LogFilter,
     /// The key under which account ids, addresses and IPs are hashed in logs (G1). Not set: one that is kept sealed
     /// in the store. Set it to compare the logs of several installations.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, Mailbox};
+use super::{AwsRegion, Conflict, Duration, Mailbox, WebOrigin};
 
 /// How messages are written and delivered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +95,8 @@ pub struct EmailSettings {
     /// The directory in which the carrier `file` writes `.eml` files. When it is not said: `mail` in `data_dir`.
     #[schemars(length(min = 1))]
     pub directory: PathBuf,
+    /// Amazon SES, for the carrier `ses`.
+    pub ses: SesSettings,
 }
 
 /// What carries e-mail.
@@ -103,6 +105,18 @@ pub struct EmailSettings {
 pub enum EmailCarrier {
     /// `.eml` files in a directory: for trying out and for tests.
     File,
+    /// Amazon SES, with credentials from AWS's own chain.
+    Ses,
+}
+
+/// Amazon SES.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SesSettings {
+    /// The region that sends. Not set: that of the environment or of the machine.
+    pub region: Option<AwsRegion>,
+    /// Where SES is, in place of AWS's own address for the region, as for an emulator. Not set: AWS's own.
+    pub endpoint: Option<WebOrigin>,
 }
 
 impl EmailSettings {
@@ -112,6 +126,24 @@ impl EmailSettings {
             carrier: EmailCarrier::File,
             from: Mailbox::symbolon_on_localhost(),
             directory: data_dir.join("mail"),
+            ses: SesSettings::default(),
+        }
+    }
+
+    pub(super) fn conflicts(&self, found: &mut Vec<Conflict>) {
+        if self.carrier != EmailCarrier::Ses {
+            return;
+        }
+        if !cfg!(feature = "ses") {
+            let message = "is \"ses\", which this build lacks: build with the Cargo feature `ses`";
+            found.push(Conflict::new(&["messages.email.carrier"], message.to_owned()));
+        }
+        if self.from == Mailbox::symbolon_on_localhost() {
+            let message = format!(
+                "is {}, from which SES sends nothing: name an address that you have verified",
+                self.from
+            );
+            found.push(Conflict::new(&["messages.email.from", "messages.email.carrier"], message));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use symbolon_adapters::{
-    password_hash::PasswordHashPoolError, seal::MasterKeyError, sqlite::OpenError, templates::TemplateProblem,
+    password_hash::PasswordHashPoolError, seal::MasterKeyError, templates::TemplateProblem,
 };
 use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError};
 
@@ -11,7 +11,7 @@ use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError};
 #[derive(Debug, thiserror::Error)]
 pub enum WiringError {
     /// A directory or file could not be made or looked at.
-    #[error("{path} (data_dir, store.url) cannot be made or looked at", path = path.display())]
+    #[error("{path} (data_dir, store.url, secrets.master_keys) cannot be made or looked at", path = path.display())]
     Directory {
         /// Which.
         path: PathBuf,
@@ -20,17 +20,38 @@ pub enum WiringError {
         source: std::io::Error,
     },
     /// There is no store yet, and this command does not make one.
-    #[error("there is no store at {path} yet: `symbolon serve` or `symbolon migrate up` makes it", path = .0.display())]
-    NoStore(PathBuf),
+    #[error("there is no store at {url} (store.url) yet: {makers}")]
+    NoStore {
+        /// Where, without a password.
+        url: String,
+        /// What makes it.
+        makers: &'static str,
+    },
+    /// The store is there, and nobody has ever served on it.
+    #[error("the store {0} (store.url) is new and has no keys yet: the first `symbolon serve` makes them")]
+    Unused(String),
+    /// The store's schema is older than this program.
+    #[error("the store {url} (store.url) has schema {found} of {known}: run `symbolon migrate up`")]
+    Outdated {
+        /// Where, without a password.
+        url: String,
+        /// Its schema.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
     /// The store cannot be opened.
-    #[error("the store at {path} (store.url) cannot be opened", path = path.display())]
+    #[error("the store {url} (store.url) cannot be opened")]
     Store {
-        /// Where.
-        path: PathBuf,
+        /// Where, without a password.
+        url: String,
         /// Why.
         #[source]
-        source: OpenError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// This build was made without it.
+    #[error("this build lacks {0}")]
+    NotCompiledIn(String),
     /// A master key cannot be read or made.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
@@ -40,6 +61,13 @@ pub enum WiringError {
         path = .0.display()
     )]
     MasterKeyMissing(PathBuf),
+    /// A key's file is not there, beside a store that other nodes may be using (G10).
+    #[error(
+        "the master key {path} (secrets.master_keys) is missing: put it back. If the store is new, make one with \
+         `symbolon keys new-master {path}` and give it to every node",
+        path = .0.display()
+    )]
+    SharedMasterKeyMissing(PathBuf),
     /// No key is configured.
     #[error("secrets.master_keys names no key")]
     NoMasterKey,
@@ -58,6 +86,11 @@ pub enum WiringError {
     /// The sender is no address.
     #[error("messages.email.from is not a mailbox")]
     Sender,
+    /// SES is to send, and nobody says from where.
+    #[error(
+        "messages.email.ses.region is not set, and neither the environment nor the machine says a region"
+    )]
+    NoSesRegion,
     /// The list of refused passwords cannot be read.
     #[error("the list of refused passwords {path} (passwords.blocklist) cannot be read", path = path.display())]
     Blocklist {

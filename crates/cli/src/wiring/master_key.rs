@@ -1,22 +1,20 @@
 //! Where the master keys come from, and when a new one may be made: only together with a new store (G10).
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, sync::Arc};
 
 use symbolon_adapters::seal::{MasterKey, MasterKeyError, MasterKeys};
 use symbolon_domain::entropy::Entropy;
 
-use super::{WiringError, exists};
+use super::WiringError;
 use crate::settings::{MasterKeySource, Settings};
 
-/// The configured keys. Where there is no store yet and the first key's file is not there, it is made.
-pub(crate) fn load_or_create(
+/// The configured keys, for a store that is about to be made: where the first key's file is not there, it is made too.
+#[cfg(feature = "sqlite")]
+pub(super) fn load_or_create(
     settings: &Settings,
-    store: &Path,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<MasterKeys, WiringError> {
-    let is_new = !exists(store)?;
-    if is_new
-        && let Some(MasterKeySource::File(path)) = settings.secrets.master_keys.first()
+    if let Some(MasterKeySource::File(path)) = settings.secrets.master_keys.first()
         && !path.exists()
     {
         match MasterKey::create_file(path, &**entropy) {
@@ -28,15 +26,24 @@ pub(crate) fn load_or_create(
             Err(error) => return Err(error.into()),
         }
     }
-    let keys = load(settings, entropy)?;
-    if is_new {
-        tracing::warn!(store = %store.display(), "there is no store: a new, empty one is made");
-    }
-    Ok(keys)
+    load(settings, entropy)
+}
+
+/// The configured keys, for a store that several nodes may share: all must be there, for a node cannot know whether the
+/// store is new to the others too.
+#[cfg(any(feature = "postgres", feature = "dynamodb"))]
+pub(super) fn load_shared(
+    settings: &Settings,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<MasterKeys, WiringError> {
+    load(settings, entropy).map_err(|error| match error {
+        WiringError::MasterKeyMissing(path) => WiringError::SharedMasterKeyMissing(path),
+        other => other,
+    })
 }
 
 /// The configured keys, which must all be there.
-pub(crate) fn load(settings: &Settings, entropy: &Arc<dyn Entropy>) -> Result<MasterKeys, WiringError> {
+pub(super) fn load(settings: &Settings, entropy: &Arc<dyn Entropy>) -> Result<MasterKeys, WiringError> {
     let keys: Vec<MasterKey> = settings.secrets.master_keys.iter().map(read).collect::<Result<_, _>>()?;
     match keys.split_first() {
         Some((first, others)) => Ok(MasterKeys::new(first, others, Arc::clone(entropy))),

@@ -8,10 +8,13 @@ use crate::{
     store_error::StoreError,
 };
 
+/// So many events every engine can write at once.
+pub const MOST_EVENTS: usize = 100;
+
 /// Keeps audit events. Most are written by other ports, beside their cause.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
-    /// Adds these events, all or none. An event whose id is there already is left as it is.
+    /// Adds these events, all or none; at most [`MOST_EVENTS`]. An event whose id is there already is left as it is.
     async fn append(&self, events: Vec<AuditEvent>) -> Result<(), StoreError>;
 
     /// The events, newest first.

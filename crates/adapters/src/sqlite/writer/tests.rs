@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 
+use symbolon_domain::store::Store as _;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 

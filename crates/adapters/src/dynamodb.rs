@@ -1,0 +1,199 @@
+//! The store on AWS: one DynamoDB table for everything, through `aws-sdk-dynamodb`. Any number of nodes share it.
+//!
+//! The design of the table, with every access pattern, its consistency and its cost, is in `docs/dynamodb.md`.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::{
+    Client,
+    config::{
+        retry::{RetryConfig, RetryPartition, TokenBucket},
+        timeout::TimeoutConfig,
+    },
+};
+use symbolon_domain::{store::Store, store_error::StoreError};
+use tokio::sync::Notify;
+
+use self::gates::Gates;
+
+mod accounts;
+mod audit;
+mod calls;
+mod effects;
+mod expressions;
+mod gates;
+mod items;
+mod keys;
+pub mod migrations;
+mod one_time_codes;
+mod outbox;
+mod sealing;
+mod sessions;
+mod sign_in;
+mod sign_up;
+mod signing_keys;
+mod slots;
+mod transaction;
+
+/// How the table is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamoOptions {
+    /// The table.
+    pub table: String,
+    /// Its region; where none is said, the one of the environment or the AWS profile.
+    pub region: Option<String>,
+    /// Another address of the engine than the region's: an emulator, a VPC endpoint.
+    pub endpoint: Option<String>,
+}
+
+impl DynamoOptions {
+    /// This table, where the environment says.
+    #[must_use]
+    pub fn new(table: impl Into<String>) -> Self {
+        Self { table: table.into(), region: None, endpoint: None }
+    }
+}
+
+/// Why a table was not opened. It was left as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no such table.
+    #[error("there is no DynamoDB table `{0}`: run `symbolon migrate up`")]
+    Missing(String),
+    /// Another program's table.
+    #[error("the DynamoDB table `{0}` was not made by this program")]
+    Foreign(String),
+    /// Written by a newer version of this program.
+    #[error(
+        "the DynamoDB table `{table}` has schema {found}, and this version knows schemas up to {known}: run a newer version"
+    )]
+    Newer {
+        /// Which table.
+        table: String,
+        /// Its schema.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// Migrations are pending.
+    #[error("the DynamoDB table `{table}` has schema {found} of {known}: run `symbolon migrate up`")]
+    Outdated {
+        /// Which table.
+        table: String,
+        /// Its schema.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// The engine did not make the table in time.
+    #[error("the DynamoDB table `{0}` was made and is not active yet: run `symbolon migrate up` again")]
+    NotActive(String),
+    /// The engine does not answer, or refuses: no credentials, no permission, no region.
+    #[error("the DynamoDB table `{table}` cannot be reached: {detail}")]
+    Unreachable {
+        /// Which table.
+        table: String,
+        /// What the engine or the SDK says.
+        detail: String,
+    },
+}
+
+/// A store in one DynamoDB table. It is every port of the domain that keeps something.
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+    gates: Gates,
+    /// Told after each write of this node that brought a message.
+    arrivals: Notify,
+}
+
+impl fmt::Debug for DynamoStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "DynamoStore({})", self.table)
+    }
+}
+
+impl DynamoStore {
+    /// Opens a table that `migrations::up` has made.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn connect(options: &DynamoOptions) -> Result<Arc<Self>, OpenError> {
+        let client = client(options).await;
+        migrations::require_current(&client, &options.table).await?;
+        Ok(Arc::new(Self {
+            client,
+            table: options.table.clone(),
+            gates: Gates::new(),
+            arrivals: Notify::new(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Store for DynamoStore {
+    /// Nothing waits here: a write is in the table when its command is answered.
+    async fn close(&self) {}
+}
+
+/// The whole of a call, with what the SDK repeats of it; a request to the service may make several.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
+/// One try of a call.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Until a connection is there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// With a fifth of the calls throttled, one in 400,000 fails all of its tries.
+const MOST_ATTEMPTS: u32 = 8;
+/// The pause before a second try is a random part of this; each later one may be twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// The SDK stops repeating when this is spent. A try after a failure costs up to 14, and gets it back when the call
+/// succeeds after all: so much lets some hundred calls be repeated at once, and a real outage ends repeating soon.
+const RETRY_BUDGET: usize = 10_000;
+
+async fn client(options: &DynamoOptions) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_timeout(OPERATION_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT);
+    let retries = RetryConfig::standard()
+        .with_max_attempts(MOST_ATTEMPTS)
+        .with_initial_backoff(FIRST_PAUSE)
+        .with_max_backoff(LONGEST_PAUSE);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(retries)
+        .timeout_config(timeouts.build());
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let shared = loader.load().await;
+    let budget = TokenBucket::builder().capacity(RETRY_BUDGET).build();
+    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared)
+        .retry_partition(RetryPartition::custom("symbolon").token_bucket(budget).build());
+    if let Some(endpoint) = &options.endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    Client::from_conf(config.build())
+}
+
+/// What the SDK says of a failure, down to its cause. It names no value.
+fn explain(error: impl std::error::Error + Send + Sync + 'static) -> String {
+    aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string()
+}
+
+impl OpenError {
+    fn unreachable(table: &str, error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Unreachable { table: table.to_owned(), detail: explain(error) }
+    }
+
+    fn store(table: &str, error: StoreError) -> Self {
+        let detail = match error {
+            StoreError::Unavailable(source) => source.to_string(),
+            other => other.to_string(),
+        };
+        Self::Unreachable { table: table.to_owned(), detail }
+    }
+}

@@ -1,0 +1,159 @@
+//! Why a command failed, and what that means for it: try again, come back later, or tell the operator. What the engine
+//! says is passed on without the values that it quotes in its details.
+
+use std::io;
+
+use symbolon_domain::store_error::StoreError;
+
+/// Why a command or a query failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The engine refused, or the connection is gone.
+    Engine(sqlx::Error),
+    /// The same, of the commit: where the connection is gone nobody knows whether it was written.
+    Commit(sqlx::Error),
+    /// A column, as `table.column`, holds something else than what was written.
+    Corrupt(&'static str),
+    /// What was read changed before it was written.
+    Contended,
+    /// Too many wait for a connection, or every connection was taken for too long.
+    Crowded,
+    /// The server did not answer in time.
+    Silent,
+    /// The store has been closed.
+    Closed,
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl Failure {
+    fn engine(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Engine(error) | Self::Commit(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn code(&self) -> Option<String> {
+        self.engine().and_then(code)
+    }
+
+    /// Did others get in the way, so that trying again will see what they did? Nothing was written.
+    pub(super) fn is_conflict(&self) -> bool {
+        match self {
+            Self::Contended => true,
+            // Serialization failure, deadlock; a row with the same key came in between.
+            _ => matches!(self.code().as_deref(), Some("40001" | "40P01" | "23505")),
+        }
+    }
+
+    /// Is the connection of no more use?
+    pub(super) fn ends_connection(&self) -> bool {
+        match self {
+            Self::Silent => true,
+            Self::Corrupt(_) | Self::Contended | Self::Crowded | Self::Closed => false,
+            Self::Engine(error) | Self::Commit(error) => match error {
+                sqlx::Error::Database(_) => self
+                    .code()
+                    .is_none_or(|code| code.starts_with("57P") || code.starts_with("08") || code == "25P03"),
+                sqlx::Error::Encode(_) => false,
+                _ => true,
+            },
+        }
+    }
+
+    /// Has the engine surely done nothing, because it never got the statement, or said so when it hung up?
+    pub(super) fn never_reached(&self) -> bool {
+        match self.engine() {
+            // Only a write can fail in this way, and the last message of a statement is what makes it count.
+            Some(sqlx::Error::Io(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+            // Shut down by an administrator, or idle for too long: said between two statements, or before the end.
+            Some(sqlx::Error::Database(_)) => {
+                matches!(self.code().as_deref(), Some("57P01" | "57P05" | "25P03"))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Corrupt(column) => Self::corrupt(column),
+            Failure::Contended | Failure::Crowded => Self::Busy,
+            Failure::Silent => Self::unavailable("the database does not answer"),
+            Failure::Closed => Self::unavailable("the database has been closed"),
+            Failure::Engine(error) | Failure::Commit(error) => match code(&error).as_deref() {
+                // The last one: a lock that was not to be had in time.
+                Some("40001" | "40P01" | "23505" | "55P03") => Self::Busy,
+                Some("XX001" | "XX002") => Self::corrupt("the database is damaged"),
+                _ => Self::unavailable(EngineError::from(error)),
+            },
+        }
+    }
+}
+
+fn code(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error()?.code().map(std::borrow::Cow::into_owned)
+}
+
+/// What the engine or the way to it said, without the details in which it quotes values.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The engine's own words.
+    #[error("{message} (SQLSTATE {code})")]
+    Refused {
+        /// The five characters that name the kind of error.
+        code: String,
+        /// The first line of what it says.
+        message: String,
+    },
+    /// The server cannot be reached, or talks nonsense.
+    #[error(transparent)]
+    Connection(sqlx::Error),
+    /// It took too long.
+    #[error("the server does not answer")]
+    Silent,
+}
+
+impl From<sqlx::Error> for EngineError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error() {
+            None => Self::Connection(error),
+            Some(refusal) => Self::Refused {
+                code: refusal.code().unwrap_or_default().into_owned(),
+                message: refusal.message().to_owned(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn io(kind: io::ErrorKind) -> Failure {
+        Failure::Engine(sqlx::Error::Io(kind.into()))
+    }
+
+    #[test]
+    fn only_what_was_never_sent_surely_did_nothing() {
+        assert!(io(io::ErrorKind::BrokenPipe).never_reached());
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof, io::ErrorKind::TimedOut] {
+            assert!(!io(kind).never_reached(), "{kind}");
+            assert!(io(kind).ends_connection(), "{kind}");
+        }
+        assert!(!Failure::Silent.never_reached());
+    }
+
+    /// C65: named by its column.
+    #[test]
+    fn an_unreadable_value_is_named_by_its_column() {
+        let error = StoreError::from(Failure::Corrupt("accounts.id"));
+        assert_eq!(error.to_string(), "the store holds something unreadable: accounts.id");
+    }
+}

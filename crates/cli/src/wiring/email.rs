@@ -1,0 +1,42 @@
+//! The configured carrier of e-mail. A new one is a variant of the setting and an arm here.
+
+use std::sync::Arc;
+
+use symbolon_adapters::email::{FileCarrier, Sender};
+use symbolon_domain::outbox::EmailCarrier;
+
+use super::WiringError;
+use crate::settings::{self, EmailSettings};
+
+/// Makes the carrier. Nothing is sent yet, and nobody is asked whether it could be.
+#[cfg_attr(not(feature = "ses"), expect(clippy::unused_async, reason = "SES looks for its region"))]
+pub(super) async fn carrier(email: &EmailSettings) -> Result<Arc<dyn EmailCarrier>, WiringError> {
+    match email.carrier {
+        settings::EmailCarrier::File => {
+            Ok(Arc::new(FileCarrier::new(email.directory.clone(), sender(email)?)))
+        }
+        #[cfg(feature = "ses")]
+        settings::EmailCarrier::Ses => Ok(Arc::new(ses(email).await?)),
+        // The settings have refused it already.
+        #[cfg(not(feature = "ses"))]
+        settings::EmailCarrier::Ses => {
+            Err(WiringError::NotCompiledIn("messages.email.carrier = \"ses\"".to_owned()))
+        }
+    }
+}
+
+/// Amazon SES as it is configured.
+#[cfg(feature = "ses")]
+pub(crate) async fn ses(email: &EmailSettings) -> Result<symbolon_adapters::email::SesCarrier, WiringError> {
+    let options = symbolon_adapters::email::SesOptions {
+        region: email.ses.region.as_ref().map(ToString::to_string),
+        endpoint: email.ses.endpoint.as_ref().map(ToString::to_string),
+    };
+    symbolon_adapters::email::SesCarrier::new(&options, sender(email)?)
+        .await
+        .map_err(|_| WiringError::NoSesRegion)
+}
+
+fn sender(email: &EmailSettings) -> Result<Sender, WiringError> {
+    Sender::new(email.from.name(), email.from.address()).map_err(|_| WiringError::Sender)
+}

@@ -1,0 +1,27 @@
+//! A whole store: every port that keeps something, on one engine.
+
+use async_trait::async_trait;
+
+use crate::{
+    accounts::AccountStore, audit::AuditStore, one_time_codes::OneTimeCodeStore, outbox::OutboxStore,
+    sealing::PepperStore, sessions::SessionStore, sign_in::SignInStore, sign_up::SignUpStore,
+    signing_keys::SigningKeyStore,
+};
+
+/// Every port of one store. What stands on a part of it takes that part: an `Arc<dyn Store>` is an
+/// `Arc<dyn SessionStore>` too.
+#[async_trait]
+pub trait Store:
+    AccountStore
+    + AuditStore
+    + OneTimeCodeStore
+    + OutboxStore
+    + PepperStore
+    + SessionStore
+    + SignInStore
+    + SignUpStore
+    + SigningKeyStore
+{
+    /// Finishes what waits, and refuses writes from then on.
+    async fn close(&self);
+}

@@ -1,0 +1,186 @@
+//! What each use case asks of DynamoDB: the calls and the capacity units in `docs/dynamodb.md`, counted anew.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use symbolon_adapters::dynamodb::{DynamoOptions, DynamoStore};
+use symbolon_domain::{
+    audit::Act,
+    effects::Effects,
+    outbox::{FinishMessage, LeaseMessages, MessageState},
+    page::PageRequest,
+    sessions::RevokeSessions,
+    sign_in::throttle::ThrottleLimits,
+};
+
+use super::stores;
+use crate::{
+    contract::{
+        given::{
+            self, LIMITS, at, completion, event, hash, matched, new_sign_in, new_sign_up, resend,
+            sign_in_completion,
+        },
+        sessions::refresh::shown,
+    },
+    support::{
+        Table,
+        dynamodb_proxy::{Calls, DynamoProxy},
+    },
+};
+
+/// One line of the table in the documentation.
+fn line(use_case: &str, calls: &BTreeMap<String, Calls>) -> String {
+    let listed: Vec<String> =
+        calls.iter().map(|(operation, calls)| format!("{} {operation}", calls.count)).collect();
+    let (writes, reads): (Vec<_>, Vec<_>) = calls
+        .iter()
+        .partition(|(operation, _)| operation.starts_with("Transact") || operation.ends_with("teItem"));
+    let sum = |calls: Vec<(&String, &Calls)>| calls.iter().fold(0.0, |sum, (_, calls)| sum + calls.units);
+    format!("| {use_case} | {} | {} | {} |", listed.join(", "), sum(reads), sum(writes))
+}
+
+macro_rules! counted {
+    ($lines:ident, $proxy:ident, $use_case:literal, $command:expr) => {{
+        $proxy.take_calls();
+        let outcome = $command.await.unwrap();
+        $lines.push(line($use_case, &$proxy.take_calls()));
+        outcome
+    }};
+}
+
+/// The whole of a person's first day, one use case after the other, on a table of their own.
+#[expect(clippy::too_many_lines, reason = "one day, use case after use case")]
+async fn count() -> Vec<String> {
+    let table = Table::migrated().await;
+    let proxy = DynamoProxy::start(table.options.endpoint.as_deref().unwrap()).await;
+    let options = DynamoOptions { endpoint: Some(proxy.url.clone()), ..table.options.clone() };
+    let store = DynamoStore::connect(&options).await.unwrap();
+    let stores = stores(&store, table.options.clone());
+    let mut lines = Vec::new();
+
+    let begun = new_sign_up("ada@example.org", at(0));
+    counted!(lines, proxy, "sign-up: is the address taken", stores.sign_ups.is_taken(&begun.address));
+    counted!(lines, proxy, "sign-up: begin", stores.sign_ups.begin(begun.clone()));
+    counted!(lines, proxy, "code: send again", stores.codes.replace(resend(begun.id, at(40))));
+    let guess = counted!(
+        lines,
+        proxy,
+        "code: pay for a guess",
+        stores.codes.reserve_attempt(begun.id, LIMITS, at(41))
+    );
+    let mut completed = completion(&begun, at(42));
+    completed.code.hash = guess.hash;
+    completed.code.budget_slot = guess.budget_slot;
+    let account = completed.account_id;
+    let session = completed.session.clone();
+    counted!(lines, proxy, "sign-up: complete", stores.sign_ups.complete(completed));
+
+    let limits = ThrottleLimits { lock_after: 10, lock_for: given::DAY };
+    let _ = counted!(
+        lines,
+        proxy,
+        "sign-in: pay for an attempt",
+        stores.sign_ins.reserve_attempt(hash(), limits, at(50))
+    );
+    counted!(lines, proxy, "sign-in: find the account", stores.sign_ins.find_candidate(&begun.address));
+    counted!(
+        lines,
+        proxy,
+        "sign-in: refuse",
+        stores.sign_ins.refuse(Effects::event(event(Act::SIGN_IN_STARTED, at(50))))
+    );
+    let sign_in = new_sign_in(account, at(51));
+    counted!(lines, proxy, "sign-in: begin", stores.sign_ins.begin(sign_in.clone()));
+    let guess = stores.codes.reserve_attempt(sign_in.id, LIMITS, at(52)).await.unwrap();
+    let mut completed = sign_in_completion(&sign_in, at(53));
+    completed.code = matched(&sign_in.code, guess.budget_slot);
+    counted!(lines, proxy, "sign-in: complete", stores.sign_ins.complete(completed));
+
+    counted!(lines, proxy, "session: verify", stores.sessions.find(session.id));
+    let first = shown(&session, &session.refresh_token, at(60));
+    counted!(lines, proxy, "session: refresh", stores.sessions.refresh(first.clone()));
+    counted!(
+        lines,
+        proxy,
+        "session: refresh again within the grace",
+        stores.sessions.refresh(shown(&session, &session.refresh_token, at(61)))
+    );
+    counted!(
+        lines,
+        proxy,
+        "session: refuse a used token",
+        stores.sessions.refresh(shown(&session, &session.refresh_token, at(62)))
+    );
+    let page = PageRequest::first();
+    counted!(lines, proxy, "session: list of an account (2)", stores.sessions.list(account, page));
+    counted!(
+        lines,
+        proxy,
+        "session: revoke",
+        stores.sessions.revoke(
+            account,
+            session.id,
+            Effects::event(event(Act::SESSION_REVOKED, at(70))),
+            at(70)
+        )
+    );
+    counted!(
+        lines,
+        proxy,
+        "session: revoke all",
+        stores.sessions.revoke_many(
+            account,
+            RevokeSessions::All,
+            Effects::event(event(Act::SESSIONS_REVOKED, at(71)))
+        )
+    );
+
+    counted!(lines, proxy, "account: find", stores.accounts.find(account));
+    counted!(lines, proxy, "account: find by address", stores.accounts.find_by_address(&begun.address));
+    counted!(
+        lines,
+        proxy,
+        "account: set the name",
+        stores.accounts.set_name(
+            account,
+            Some("Ada".parse().unwrap()),
+            Effects::event(event(Act::ACCOUNT_UPDATED, at(80)))
+        )
+    );
+    counted!(lines, proxy, "account: list (1)", stores.accounts.list(page));
+
+    let lease = LeaseMessages { lease: [1; 16], now: at(90), until: at(150), limit: 1 };
+    let leased = counted!(lines, proxy, "outbox: lease a message", stores.outbox.lease(lease));
+    let finish = FinishMessage {
+        id: leased[0].message.id,
+        lease: [1; 16],
+        state: MessageState::Delivered,
+        reason: None,
+        now: at(91),
+    };
+    counted!(lines, proxy, "outbox: finish a message", stores.outbox.finish(finish, Effects::default()));
+    counted!(
+        lines,
+        proxy,
+        "outbox: look, with nothing due",
+        stores.outbox.lease(LeaseMessages { now: at(0), ..lease })
+    );
+    counted!(lines, proxy, "outbox: backlog (2)", stores.outbox.backlog());
+    counted!(
+        lines,
+        proxy,
+        "audit: append an event",
+        stores.audit.append(vec![event(Act::CODE_JUDGED, at(95))])
+    );
+    counted!(lines, proxy, "audit: list (14)", stores.audit.list(page));
+    counted!(lines, proxy, "signing keys: list", stores.signing_keys.list());
+    lines
+}
+
+/// The documentation says what is so.
+#[tokio::test]
+async fn the_costs_in_the_documentation_are_the_real_ones() {
+    let counted = count().await.join("\n");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/dynamodb.md");
+    let written = fs::read_to_string(page).unwrap();
+    assert!(written.contains(&counted), "docs/dynamodb.md is to say:\n{counted}");
+}

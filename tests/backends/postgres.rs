@@ -1,0 +1,65 @@
+//! The PostgreSQL store, on a database of its own for each test.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::{Connection as _, PgConnection, types::Uuid};
+use symbolon_adapters::postgres::PostgresStore;
+use symbolon_domain::id::AccountId;
+
+use crate::{
+    contract::{Backdoor, Stores, every_suite},
+    support::Database,
+};
+
+mod connections;
+mod migrating;
+mod notifications;
+mod races;
+mod rows;
+
+every_suite!(crate::backends::postgres::fresh);
+
+/// A store that was empty when the test began, and is gone with it.
+struct Fresh {
+    stores: Stores,
+    store: Arc<PostgresStore>,
+    database: Database,
+}
+
+async fn fresh() -> Fresh {
+    let database = Database::migrated().await;
+    let store = PostgresStore::connect(&database.options()).await.unwrap();
+    Fresh { stores: stores(&store, &database), store, database }
+}
+
+fn stores(store: &Arc<PostgresStore>, database: &Database) -> Stores {
+    Stores {
+        accounts: store.clone(),
+        sign_ups: store.clone(),
+        sign_ins: store.clone(),
+        codes: store.clone(),
+        sessions: store.clone(),
+        signing_keys: store.clone(),
+        outbox: store.clone(),
+        audit: store.clone(),
+        peppers: store.clone(),
+        backdoor: Arc::new(Beside(database.url.clone())),
+    }
+}
+
+/// Another connection to the same database, as another process would have it.
+struct Beside(String);
+
+#[async_trait]
+impl Backdoor for Beside {
+    async fn lock(&self, account: AccountId) {
+        let mut connection = PgConnection::connect(&self.0).await.unwrap();
+        let changed = sqlx::query("UPDATE accounts SET state = 'locked' WHERE id = $1")
+            .bind(Uuid::from_bytes(*account.as_bytes()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(changed.rows_affected(), 1);
+    }
+}
