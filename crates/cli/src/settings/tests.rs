@@ -234,6 +234,14 @@ fn secrets_are_in_no_problem_and_not_shown() {
     let salt = shown.iter().find(|setting| setting.key == "log.pii_salt").unwrap();
     assert_eq!(salt.value, REDACTED);
     assert!(!format!("{shown:?}{right:?}").contains("canary"));
+    #[cfg(feature = "postgres")]
+    {
+        let right = Scene::new("[store]\nurl = \"postgres://symbolon:canary@db/symbolon\"").loaded();
+        let shown = right.shown();
+        let url = shown.iter().find(|setting| setting.key == "store.url").unwrap();
+        assert!(url.value.to_string().contains("@db/symbolon"), "{}", url.value);
+        assert!(!format!("{shown:?}{right:?}").contains("canary"));
+    }
     for wrong in [
         "[log]\npii_salt = \"canary\"",
         "[log]\npii_salt = [\"canary-canary-canary\"]",
@@ -243,7 +251,7 @@ fn secrets_are_in_no_problem_and_not_shown() {
         "[secrets]\nmaster_keys = \"canary-canary-canary\"",
         "[secrets]\nmaster_keys = [{ canary-canary-canary = \"x\" }]",
         "[secrets]\nmaster_keys = [{ file = [\"canary-canary-canary\"] }]",
-        "[store]\nurl = \"postgres://canary:canary@db/symbolon\"",
+        "[store]\nurl = \"postgres://symbolon:canary@db:99999/symbolon\"",
     ] {
         let printed = Scene::new(wrong).printed();
         assert_eq!(printed.len(), 1, "{printed:?}");
@@ -253,6 +261,19 @@ fn secrets_are_in_no_problem_and_not_shown() {
         .refuses(&["secrets.master_keys: item 0: must be given as one of: file, env (file symbolon.toml)"]);
     Scene::new("[log]\npii_salt = 7777777")
         .refuses(&["log.pii_salt: must be a text of 16 to 64 bytes (file symbolon.toml)"]);
+}
+
+/// M5: SES sends from no address that nobody has chosen.
+#[test]
+fn ses_needs_a_sender_of_ones_own() {
+    let ses = "[messages.email]\ncarrier = \"ses\"\n";
+    let printed = Scene::new(ses).printed().concat();
+    assert!(printed.contains("messages.email.from: is Symbolon <symbolon@localhost>"), "{printed}");
+    if cfg!(feature = "ses") {
+        Scene::new(&format!("{ses}from = \"a@example.com\"")).loaded();
+    } else {
+        assert!(printed.contains("Cargo feature `ses`"), "{printed}");
+    }
 }
 
 /// C1, C2, C6, C7, C10, C11, C61: no configuration goes below what security.md asks.

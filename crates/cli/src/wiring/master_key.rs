@@ -1,6 +1,6 @@
 //! Where the master keys come from, and when a new one may be made: only together with a new store (G10).
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use symbolon_adapters::seal::{MasterKey, MasterKeyError, MasterKeys};
 use symbolon_domain::entropy::Entropy;
@@ -22,7 +22,8 @@ pub(super) fn load_or_create(
                 tracing::info!(path = %path.display(), "made a master key: back it up apart from the store");
             }
             // Another process that starts on the same new store was quicker.
-            Err(MasterKeyError::NotMade { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(MasterKeyError::NotMade { source, .. })
+                if source.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error.into()),
         }
     }
