@@ -18,7 +18,8 @@ const POSTGRES: &[&str] =
 const POSTGRES_SCRIPT: &str = "tests/support/postgres.sh";
 const DYNAMODB: &str = "tests/dynamodb-engine/Cargo.toml";
 const AWS: &str = "\
-import sys
+import logging, sys
+logging.getLogger('werkzeug').setLevel(logging.ERROR)
 from moto.server import ThreadedMotoServer
 server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
 server.start()
