@@ -29,7 +29,7 @@ impl AccountStore for PostgresStore {
             .runner
             .read(|db| Box::pin(all(db, sql::accounts::FIND, values![id], account_with_one_identifier)))
             .await?;
-        Ok(fold(rows).pop())
+        Ok(sql::accounts::fold(rows).pop())
     }
 
     async fn find_by_address(&self, address: &EmailAddress) -> Result<Option<Account>, StoreError> {
@@ -40,7 +40,7 @@ impl AccountStore for PostgresStore {
                 Box::pin(all(db, sql::accounts::FIND_BY_EMAIL, values![address], account_with_one_identifier))
             })
             .await?;
-        Ok(fold(rows).pop())
+        Ok(sql::accounts::fold(rows).pop())
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
@@ -51,7 +51,7 @@ impl AccountStore for PostgresStore {
                 Box::pin(all(db, sql::accounts::LIST, values![before, most], account_with_one_identifier))
             })
             .await?;
-        Ok(Page::from_rows(fold(rows), page, |account| *account.id.as_bytes()))
+        Ok(Page::from_rows(sql::accounts::fold(rows), page, |account| *account.id.as_bytes()))
     }
 
     async fn set_name(
@@ -138,16 +138,4 @@ fn account_with_one_identifier(columns: &mut Columns<'_>) -> Result<Account, Fai
         None => Vec::new(),
     };
     Ok(Account { id, name, standing, created_at, last_seen_at, identifiers })
-}
-
-/// Rows of one account follow each other.
-fn fold(rows: Vec<Account>) -> Vec<Account> {
-    let mut accounts: Vec<Account> = Vec::new();
-    for mut row in rows {
-        match accounts.last_mut() {
-            Some(account) if account.id == row.id => account.identifiers.append(&mut row.identifiers),
-            _ => accounts.push(row),
-        }
-    }
-    accounts
 }

@@ -1,5 +1,7 @@
 //! Accounts and their identifiers.
 
+use symbolon_domain::accounts::Account;
+
 /// An account's own columns.
 macro_rules! account {
     () => {
@@ -65,3 +67,15 @@ pub(crate) const EMAIL_IS_TAKEN: &str = "SELECT 1 FROM identifiers WHERE kind = 
 pub(crate) const STANDING: &str = "SELECT state, role, epoch FROM accounts WHERE id = $1";
 
 pub(crate) const TOUCH: &str = "UPDATE accounts SET last_seen_at = $1 WHERE id = $2";
+
+/// Accounts out of the rows of [`FIND`], [`FIND_BY_EMAIL`] and [`LIST`], where those of one account follow each other.
+pub(crate) fn fold(rows: Vec<Account>) -> Vec<Account> {
+    let mut accounts: Vec<Account> = Vec::new();
+    for mut row in rows {
+        match accounts.last_mut() {
+            Some(account) if account.id == row.id => account.identifiers.append(&mut row.identifiers),
+            _ => accounts.push(row),
+        }
+    }
+    accounts
+}

@@ -25,21 +25,21 @@ impl AccountStore for SqliteStore {
     async fn find(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
         let rows =
             self.read(|db| all(db, sql::accounts::FIND, [id.as_bytes()], account_with_one_identifier))?;
-        Ok(fold(rows).pop())
+        Ok(sql::accounts::fold(rows).pop())
     }
 
     async fn find_by_address(&self, address: &EmailAddress) -> Result<Option<Account>, StoreError> {
         let address = [address.normalized()];
         let rows =
             self.read(|db| all(db, sql::accounts::FIND_BY_EMAIL, address, account_with_one_identifier))?;
-        Ok(fold(rows).pop())
+        Ok(sql::accounts::fold(rows).pop())
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
         let (before, most) = page_bounds(page);
         let rows =
             self.read(|db| all(db, sql::accounts::LIST, params![before, most], account_with_one_identifier))?;
-        Ok(Page::from_rows(fold(rows), page, |account| *account.id.as_bytes()))
+        Ok(Page::from_rows(sql::accounts::fold(rows), page, |account| *account.id.as_bytes()))
     }
 
     async fn set_name(
@@ -118,16 +118,4 @@ fn account_with_one_identifier(columns: &mut Columns<'_>) -> Result<Account, Fai
         None => Vec::new(),
     };
     Ok(Account { id, name, standing, created_at, last_seen_at, identifiers })
-}
-
-/// Rows of one account follow each other.
-fn fold(rows: Vec<Account>) -> Vec<Account> {
-    let mut accounts: Vec<Account> = Vec::new();
-    for mut row in rows {
-        match accounts.last_mut() {
-            Some(account) if account.id == row.id => account.identifiers.append(&mut row.identifiers),
-            _ => accounts.push(row),
-        }
-    }
-    accounts
 }
