@@ -12,7 +12,7 @@ use rstest::rstest;
 
 use crate::support::{
     Engine::{self, Dynamodb, Postgres},
-    Home, Host as _, TestApp,
+    Host as _, TestApp,
 };
 
 const ADA: &str = "ada@example.org";
@@ -149,18 +149,17 @@ async fn a_message_is_sent_by_one_node(#[values(Postgres, Dynamodb)] on: Engine)
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_start_at_once_agree(#[values(Postgres, Dynamodb)] on: Engine) {
-    let home = std::sync::Arc::new(Home::on(on).await);
-    let start = || TestApp::of(home.clone(), |_| {});
-    let (first, second, third) = futures::join!(start(), start(), start());
+    let nodes = TestApp::start_at_once(on, 3).await;
+    let [first, second, third] = nodes.as_slice() else { unreachable!() };
     let keys = first.get("/.well-known/jwks.json").send().await.expect(200).json;
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
-    for node in [&second, &third] {
+    for node in [second, third] {
         assert_eq!(node.get("/.well-known/jwks.json").send().await.expect(200).json, keys);
     }
     // A pepper that differed would make every secret of one node worthless at another.
     let begun = first.user(ADA).begin_sign_up().await;
-    let ada = begun.at(&second).verify(&first.code_to(ADA).await).await;
-    assert!(ada.at(&third).refresh().await.is_active().await);
+    let ada = begun.at(second).verify(&first.code_to(ADA).await).await;
+    assert!(ada.at(third).refresh().await.is_active().await);
     let begun = third.user(ADA).begin_sign_in().await;
-    begun.at(&first).verify(&third.code_to(ADA).await).await;
+    begun.at(first).verify(&third.code_to(ADA).await).await;
 }

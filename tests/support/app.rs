@@ -9,6 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use symbolon::{
     serve::{Running, start},
     settings::Settings,
@@ -57,6 +58,7 @@ impl Clock for FixedClock {
 }
 
 /// What nodes may have in common besides their store.
+#[derive(Clone)]
 struct Surrounding {
     clock: Arc<FixedClock>,
     mail: Arc<RecordingCarrier>,
@@ -109,6 +111,14 @@ impl TestApp {
     pub(crate) async fn beside(&self) -> Self {
         let shared = Surrounding { clock: self.clock.clone(), mail: self.mail.clone() };
         Self::assemble(self.home.clone(), shared, |_| {}, None).await
+    }
+
+    /// So many nodes that start at once on an empty store, under the same clock and with the same mail.
+    pub(crate) async fn start_at_once(on: Engine, nodes: usize) -> Vec<Self> {
+        let home = Arc::new(Home::on(on).await);
+        let shared = Surrounding::default();
+        let start = |_| Self::assemble(home.clone(), shared.clone(), |_| {}, None);
+        join_all((0..nodes).map(start)).await
     }
 
     async fn assemble(
