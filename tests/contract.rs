@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use symbolon_domain::{
     accounts::AccountStore, audit::AuditStore, id::AccountId, one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore, sealing::PepperStore, sessions::SessionStore, sign_in::SignInStore,
-    sign_up::SignUpStore, signing_keys::SigningKeyStore,
+    sign_up::SignUpStore, signing_keys::SigningKeyStore, sweeper::SweepStore,
 };
 
 pub(crate) mod accounts;
@@ -21,6 +21,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod signing_keys;
+pub(crate) mod sweeper;
 
 /// Every port of one store that was empty when the test began.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ pub(crate) struct Stores {
     pub(crate) outbox: Arc<dyn OutboxStore>,
     pub(crate) audit: Arc<dyn AuditStore>,
     pub(crate) peppers: Arc<dyn PepperStore>,
+    pub(crate) sweeper: Arc<dyn SweepStore>,
     pub(crate) backdoor: Arc<dyn Backdoor>,
 }
 
@@ -207,6 +209,9 @@ macro_rules! every_suite {
             events_are_listed_newest_first_page_by_page,
             of_many_writers_of_one_event_one_writes_it,
         }
+        $crate::contract::suite! { $open, sweeper:
+            what_still_counts_is_not_swept,
+        }
         $crate::contract::suite! { $open, sealing:
             the_first_pepper_of_a_name_stays,
             peppers_of_different_names_do_not_meet,
@@ -215,4 +220,19 @@ macro_rules! every_suite {
     };
 }
 
-pub(crate) use {every_suite, suite};
+/// What a store must do whose engine does not delete what has expired.
+macro_rules! sweeping {
+    ($open:path) => {
+        mod sweeping {
+            $crate::contract::suite! { $open, sweeper:
+                what_has_ended_is_swept_when_its_time_is_over,
+                a_step_takes_so_much_of_each_kind_and_no_more,
+                of_many_nodes_one_sweeps,
+                another_takes_over_when_the_lease_has_ended,
+                whoever_holds_the_lease_prolongs_it,
+            }
+        }
+    };
+}
+
+pub(crate) use {every_suite, suite, sweeping};

@@ -7,3 +7,4 @@ mod load;
 mod nodes;
 mod postgres;
 mod stop;
+mod upgrade;

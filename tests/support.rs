@@ -10,7 +10,9 @@ pub(crate) mod user;
 
 pub(crate) use self::{
     app::{TestApp, code_in},
-    binary::{Binary, command, command_of, directory, mail_to, program},
+    binary::{
+        Binary, command, command_of, command_of_program, directory, mail_to, previous_program, program,
+    },
     call::{Answer, Call, client},
     engines::{Database, Engine, Home, Table},
     postgres::Cluster,

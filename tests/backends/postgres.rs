@@ -8,7 +8,7 @@ use symbolon_adapters::postgres::PostgresStore;
 use symbolon_domain::id::AccountId;
 
 use crate::{
-    contract::{Backdoor, Stores, every_suite},
+    contract::{Backdoor, Stores, every_suite, sweeping},
     support::Database,
 };
 
@@ -19,6 +19,7 @@ mod races;
 mod rows;
 
 every_suite!(crate::backends::postgres::fresh);
+sweeping!(crate::backends::postgres::fresh);
 
 /// A store that was empty when the test began, and is gone with it.
 struct Fresh {
@@ -44,6 +45,7 @@ fn stores(store: &Arc<PostgresStore>, database: &Database) -> Stores {
         outbox: store.clone(),
         audit: store.clone(),
         peppers: store.clone(),
+        sweeper: store.clone(),
         backdoor: Arc::new(Beside(database.url.clone())),
     }
 }

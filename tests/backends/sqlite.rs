@@ -11,7 +11,7 @@ use symbolon_adapters::sqlite::{OpenOptions, SqliteStore};
 use symbolon_domain::id::AccountId;
 use tempfile::TempDir;
 
-use crate::contract::{Backdoor, Stores, every_suite};
+use crate::contract::{Backdoor, Stores, every_suite, sweeping};
 
 mod beside;
 mod files;
@@ -19,6 +19,7 @@ mod full_disk;
 mod rows;
 
 every_suite!(crate::backends::sqlite::fresh);
+sweeping!(crate::backends::sqlite::fresh);
 
 /// A store that was empty when the test began, and is gone with it.
 struct Fresh {
@@ -49,6 +50,7 @@ fn stores(store: &Arc<SqliteStore>, path: &Path) -> Stores {
         outbox: store.clone(),
         audit: store.clone(),
         peppers: store.clone(),
+        sweeper: store.clone(),
         backdoor: Arc::new(Beside(path.to_owned())),
     }
 }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::{
     app::code_in,
     call::{Call, client},
-    engines::Home,
+    engines::{Home, told},
     user::{Host, User},
 };
 
@@ -27,6 +27,11 @@ pub(crate) fn program() -> PathBuf {
     let program = tests.parent().and_then(Path::parent).unwrap().join("symbolon");
     assert!(program.exists(), "the symbolon binary is not built: cargo build --workspace");
     program
+}
+
+/// The program as it was before the newest migration.
+pub(crate) fn previous_program() -> PathBuf {
+    told("SYMBOLON_TEST_PREVIOUS").into()
 }
 
 /// A port that nobody listened on a moment ago.
@@ -49,16 +54,35 @@ pub(crate) struct Binary {
 impl Binary {
     /// Starts a node of this home, where others may run already.
     pub(crate) fn of(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::of_program(&program(), home, arguments, variables)
+    }
+
+    /// Starts a node of this home, of another version perhaps.
+    pub(crate) fn of_program(
+        program: &Path,
+        home: &Home,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let shared = home.variables();
         let shared = shared.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let variables: Vec<(&str, &str)> = shared.chain(variables.iter().copied()).collect();
-        Self::start(home.directory(), arguments, &variables)
+        Self::start_program(program, home.directory(), arguments, &variables)
     }
 
     /// Starts `symbolon serve` in this directory and waits until it is ready.
     pub(crate) fn start(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_program(&program(), directory, arguments, variables)
+    }
+
+    fn start_program(
+        program: &Path,
+        directory: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (public, management) = (free_port(), free_port());
-        let mut child = Command::new(program())
+        let mut child = Command::new(program)
             .arg("serve")
             .args(arguments)
             .current_dir(directory)
@@ -187,10 +211,15 @@ impl Drop for Binary {
 
 /// Runs a command of the binary on the store of this home.
 pub(crate) fn command_of(home: &Home, arguments: &[&str], input: &str) -> Output {
+    command_of_program(&program(), home, arguments, input)
+}
+
+/// Runs a command of this program on the store of this home.
+pub(crate) fn command_of_program(program: &Path, home: &Home, arguments: &[&str], input: &str) -> Output {
     let variables = home.variables();
     let variables: Vec<(&str, &str)> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    command(home.directory(), arguments, &variables, input)
+    run(program, home.directory(), arguments, &variables, input)
 }
 
 /// Runs a command of the binary in this directory, with this on standard input.
@@ -200,7 +229,17 @@ pub(crate) fn command(
     variables: &[(&str, &str)],
     input: &str,
 ) -> Output {
-    let mut child = Command::new(program())
+    run(&program(), directory, arguments, variables, input)
+}
+
+fn run(
+    program: &Path,
+    directory: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+    input: &str,
+) -> Output {
+    let mut child = Command::new(program)
         .args(arguments)
         .current_dir(directory)
         .env_clear()

@@ -57,6 +57,11 @@ impl Home {
         Self::with(store)
     }
 
+    /// A PostgreSQL database without any table.
+    pub(crate) async fn unmigrated() -> Self {
+        Self::with(Store::Database(Database::create().await))
+    }
+
     /// The migrated store that this `store.url` names; it is left as it is.
     pub(crate) fn at(url: &str) -> Self {
         Self::with(Store::At(url.to_owned()))

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: sets everything up, builds, runs every test and says how many ran on each backend.
 
 mod engines;
+mod previous;
 mod report;
 
 use std::path::{Path, PathBuf};
@@ -16,24 +17,36 @@ use report::Report;
 /// Every store that must have run its tests. A backend that was not there is a failure, never a silent pass.
 const BACKENDS: &[&str] = &["sqlite", "postgres", "dynamodb"];
 
+/// What is left to run where the version before cannot be built.
+const WITHOUT_PREVIOUS: &str = "not test(/(^|::)faults::upgrade::/)";
+
 /// Runs the tests whose names contain one of `filters`, or all of them when there is none.
 pub(crate) fn run(checkout: &Checkout, filters: &[&str]) -> Outcome {
     let tools = Tools::of(checkout);
     tools.install_system_packages()?;
     let mut nextest = tools.nextest()?;
+    nextest.arg("run");
     nextest.env("SYMBOLON_TEST_PYTHON", tools.python()?);
     nextest.env("SYMBOLON_TEST_NODE_MODULES", tools.node_modules()?);
+    let previous = previous::build(checkout)?;
     // Always the whole workspace: a package on its own has other features, and all would be compiled again.
     process::run(&mut checkout.cargo(&["build", "--workspace", "--all-targets"]))?;
 
     let mut report = run_documentation_tests(checkout, filters)?;
     let mut engines = Engines::start(checkout, &tools)?;
     engines.pass_to(&mut nextest);
+    match &previous {
+        Some(program) => nextest.env("SYMBOLON_TEST_PREVIOUS", program),
+        None => nextest.args(["-E", WITHOUT_PREVIOUS]),
+    };
     report.add(run_nextest(checkout, nextest, filters)?);
     for engine in engines.ended() {
         report.add_problem(format!("{engine} ended during the tests"));
     }
     drop(engines);
+    if previous.is_none() {
+        println!("faults::upgrade did not run: this checkout has no history to build the version before of");
+    }
     if filters.is_empty() {
         report.require_backends(BACKENDS);
     }
@@ -56,8 +69,7 @@ fn run_nextest(checkout: &Checkout, mut nextest: Command, filters: &[&str]) -> R
     let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
     let junit: PathBuf = checkout.root().join("target/nextest").join(profile).join("junit.xml");
     remove_if_there(&junit)?;
-    nextest.args(["run", "--workspace", "--profile", profile]);
-    let status = process::status(nextest.args(filters))?;
+    let status = process::status(nextest.args(["--workspace", "--profile", profile]).args(filters))?;
     // Without a report nothing was run, because nothing compiled or no name matched; nextest has said which.
     let mut report = Report::of_junit(&fs::read_to_string(&junit).unwrap_or_default());
     if !status.success() {

@@ -35,6 +35,7 @@ mod sign_in;
 mod sign_up;
 mod signing_keys;
 mod slots;
+mod sweeper;
 mod transaction;
 
 /// How the table is reached.

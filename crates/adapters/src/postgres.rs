@@ -31,6 +31,7 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod signing_keys;
+mod sweeper;
 
 /// How a database is reached.
 #[derive(Clone)]

@@ -13,6 +13,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod signing_keys;
+pub(crate) mod sweeper;
 
 /// Sorts after every id: no UUID of version 7 has all bits set.
 pub(crate) const NEWEST: [u8; 16] = [0xff; 16];

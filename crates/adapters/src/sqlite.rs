@@ -38,6 +38,7 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod signing_keys;
+mod sweeper;
 mod writer;
 
 /// So long a connection waits for another process that is writing.

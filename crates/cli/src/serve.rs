@@ -1,24 +1,12 @@
 //! `symbolon serve`: both listeners, the workers beside them, and an orderly end (G4, G7).
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use symbolon_api::{
-    Api, Gauge, HttpSettings, Metrics, RateLimits, ServeSettings, Stopped, UseCases,
+    Api, HttpSettings, Metrics, RateLimits, ServeSettings, Stopped, UseCases,
     management::{Management, Stopping, router as management_router},
     router,
     test_mode::TestMode,
-};
-use symbolon_domain::{
-    audit::Refusals,
-    outbox::{Delivered, Outbox},
 };
 use tokio::{
     net::TcpListener,
@@ -30,7 +18,11 @@ use tokio::{
 use crate::settings::Settings;
 use crate::test_mode::{RecordingCarrier, TestClock};
 use crate::wiring::{self, Service, Surroundings, WiringError};
-use crate::{CommandResult, chain, logging};
+use crate::{CommandResult, logging};
+
+use self::workers::Tally;
+
+mod workers;
 
 /// So long before it stops accepting the service says that it is not ready (X2).
 const NOT_READY_FIRST: Duration = Duration::from_millis(500);
@@ -167,7 +159,7 @@ pub async fn start(
         (local("http.listen", &listener)?, local("management.listen", &management_listener)?);
 
     let tally = Arc::new(Tally::default());
-    let metrics = Metrics::new(gauges(&service, &tally));
+    let metrics = Metrics::new(workers::gauges(&service, &tally));
     let not_ready = Stopping::default();
     let management = management_router(Management {
         outbox: service.outbox.clone(),
@@ -204,19 +196,7 @@ pub async fn start(
             limits,
             reached(Stage::ManagementEnds),
         )),
-        workers: vec![
-            tokio::spawn(deliver(
-                service.outbox.clone(),
-                tally,
-                settings.messages.poll_interval.to_std(),
-                reached(Stage::WorkersEnd),
-            )),
-            tokio::spawn(write_refusals(
-                service.refusals.clone(),
-                settings.audit.refusal_flush_interval.to_std(),
-                reached(Stage::WorkersEnd),
-            )),
-        ],
+        workers: workers::start(&service, settings, &tally, || reached(Stage::WorkersEnd)),
         service,
         stop,
     })
@@ -242,43 +222,6 @@ impl Running {
         match public {
             Ok(Stopped::Finished) => Ok(()),
             Ok(Stopped::CutOff) | Err(_) => Err(ServeError::CutOff(self.shutdown_timeout)),
-        }
-    }
-}
-
-/// Delivers messages as they come, until it is told to stop; what is left then is for the next start.
-async fn deliver(outbox: Outbox, tally: Arc<Tally>, poll_interval: Duration, stop: impl Future<Output = ()>) {
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        match outbox.deliver_due().await {
-            Ok(turn) if turn.total() > 0 => {
-                tally.add(turn);
-                tracing::info!(turn.delivered, turn.postponed, turn.dropped, "messages");
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(error = chain(&error), "messages cannot be delivered"),
-        }
-        tokio::select! {
-            () = &mut stop => return,
-            () = outbox.wait(poll_interval) => {}
-        }
-    }
-}
-
-/// Writes refusals now and then, and a last time at the end.
-async fn write_refusals(refusals: Refusals, interval: Duration, stop: impl Future<Output = ()>) {
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let stopping = tokio::select! {
-            () = &mut stop => true,
-            () = tokio::time::sleep(interval) => false,
-        };
-        if let Err(error) = refusals.flush().await {
-            tracing::error!(error = chain(&error), "refusals cannot be written to the audit log");
-        }
-        if stopping {
-            return;
         }
     }
 }
@@ -333,44 +276,4 @@ fn serving(settings: &Settings) -> ServeSettings {
         shutdown_timeout: http.shutdown_timeout.to_std(),
         ..ServeSettings::default()
     }
-}
-
-/// What became of messages since the start (M2).
-#[derive(Default)]
-struct Tally {
-    delivered: AtomicU32,
-    dropped: AtomicU32,
-}
-
-impl Tally {
-    fn add(&self, turn: Delivered) {
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        self.delivered.fetch_add(number(turn.delivered), Ordering::Relaxed);
-        self.dropped.fetch_add(number(turn.dropped), Ordering::Relaxed);
-    }
-}
-
-fn gauges(service: &Arc<Service>, tally: &Arc<Tally>) -> Vec<Gauge> {
-    let gauge = |name, description, read: fn(&Service) -> f64| {
-        let service = Arc::clone(service);
-        Gauge { name, description, read: Arc::new(move || read(&service)) }
-    };
-    let counted = |name, description, read: fn(&Tally) -> u32| {
-        let tally = Arc::clone(tally);
-        Gauge { name, description, read: Arc::new(move || f64::from(read(&tally))) }
-    };
-    vec![
-        counted("symbolon_messages_delivered", "Messages delivered since the start.", |tally| {
-            tally.delivered.load(Ordering::Relaxed)
-        }),
-        counted("symbolon_messages_dropped", "Messages given up since the start.", |tally| {
-            tally.dropped.load(Ordering::Relaxed)
-        }),
-        gauge("symbolon_password_queue", "Passwords that wait to be hashed.", |service| {
-            f64::from(u32::try_from(service.hasher.queue_depth()).unwrap_or(u32::MAX))
-        }),
-        gauge("symbolon_password_hashes", "Passwords hashed since the start.", |service| {
-            f64::from(u32::try_from(service.hasher.hashes_computed()).unwrap_or(u32::MAX))
-        }),
-    ]
 }

@@ -30,6 +30,7 @@ mod sign_up;
 mod signing_keys;
 mod sources;
 mod store;
+mod sweeper;
 #[cfg(test)]
 mod tests;
 mod web_origin;
@@ -67,6 +68,7 @@ pub use store::{
     DynamoTable, Encryption, InvalidDynamoTable, InvalidPostgresUrl, InvalidStoreUrl, PostgresUrl,
     StoreSettings, StoreUrl,
 };
+pub use sweeper::SweeperSettings;
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
 /// Where data lives when nothing is said.
@@ -107,6 +109,8 @@ pub struct Settings {
     pub rate_limits: RateLimitsSettings,
     /// The record of what happened.
     pub audit: AuditSettings,
+    /// Deleting what has expired.
+    pub sweeper: SweeperSettings,
     /// What is logged.
     pub log: LogSettings,
 }
@@ -133,6 +137,7 @@ impl Settings {
             signing_keys: SigningKeysSettings::default(),
             rate_limits: RateLimitsSettings::default(),
             audit: AuditSettings::default(),
+            sweeper: SweeperSettings::default(),
             log: LogSettings::default(),
         }
     }

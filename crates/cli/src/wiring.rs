@@ -23,6 +23,7 @@ use symbolon_domain::{
     sign_up::{SignUp, SignUpPorts},
     signing_keys::{SigningKeyStore, SigningKeys, SigningKeysError, TokenKeys},
     store::Store,
+    sweeper::Sweeper,
 };
 
 use self::store::Opened;
@@ -78,6 +79,8 @@ pub struct Service {
     pub outbox: Outbox,
     /// What happened.
     pub audit: Audit,
+    /// Deletes what has expired.
+    pub sweeper: Sweeper,
     /// What was refused and is not written yet.
     pub refusals: Refusals,
     /// The keys that sign.
@@ -178,6 +181,7 @@ async fn assemble(
         sign_up: SignUp::new(sign_up_ports(&sign_in, &store, configured)?, settings::sign_up(configured)),
         sign_in: SignIn::new(sign_in, settings::sign_in(configured)),
         audit: Audit::new(store.clone()),
+        sweeper: Sweeper::new(store.clone(), Arc::clone(&clock), &*entropy, settings::sweeper(configured)),
         signing_keys,
         pii: pii(configured, &peppers),
         sessions,

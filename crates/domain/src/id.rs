@@ -20,6 +20,13 @@ fn uuid_v7(now: Timestamp, entropy: &dyn Entropy) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random_bytes::<10>(entropy)).into_uuid()
 }
 
+/// Sorts after the ids of earlier milliseconds, and before those of this one and later ones.
+#[must_use]
+pub fn first_at(moment: Timestamp) -> [u8; 16] {
+    let millis = u64::try_from(moment.micros() / 1_000).unwrap_or(0);
+    (u128::from(millis) << 80).to_be_bytes()
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*

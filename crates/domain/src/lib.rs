@@ -33,5 +33,8 @@ pub mod signing_keys;
 pub mod audit;
 pub mod outbox;
 
+// What goes when its time is over.
+pub mod sweeper;
+
 // All that is kept, on one engine.
 pub mod store;

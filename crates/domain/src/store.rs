@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use crate::{
     accounts::AccountStore, audit::AuditStore, one_time_codes::OneTimeCodeStore, outbox::OutboxStore,
     sealing::PepperStore, sessions::SessionStore, sign_in::SignInStore, sign_up::SignUpStore,
-    signing_keys::SigningKeyStore,
+    signing_keys::SigningKeyStore, sweeper::SweepStore,
 };
 
 /// Every port of one store. What stands on a part of it takes that part: an `Arc<dyn Store>` is an
@@ -21,6 +21,7 @@ pub trait Store:
     + SignInStore
     + SignUpStore
     + SigningKeyStore
+    + SweepStore
 {
     /// Finishes what waits, and refuses writes from then on.
     async fn close(&self);

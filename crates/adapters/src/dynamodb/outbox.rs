@@ -20,6 +20,7 @@ use symbolon_domain::{
     page::{Page, PageRequest},
     sealing::SealedBytes,
     store_error::StoreError,
+    sweeper::MESSAGE_HISTORY,
 };
 use tokio::time::timeout;
 
@@ -34,8 +35,6 @@ use super::{
     transaction::{Transaction, Written},
 };
 
-/// So long a message that is done with can still be looked up.
-const HISTORY: Duration = Duration::from_secs(30 * 86_400);
 /// So often a worker looks for other messages in the place of those that others took.
 const MOST_LOOKS: usize = 32;
 
@@ -205,7 +204,7 @@ fn finish(command: &FinishMessage, effects: &Effects) -> Transaction {
     let update = update
         .value("state", text(command.state.as_str()))
         .value("now", time(command.now))
-        .value("ttl", number((command.now + HISTORY).seconds()));
+        .value("ttl", number((command.now + MESSAGE_HISTORY).seconds()));
     let mut transaction = Transaction::default();
     transaction.update(keys::message(command.id), update, is_held(&command.lease));
     effects::write(&mut transaction, effects);

@@ -3,7 +3,7 @@
 //! Every write to a session counts its `version` up and demands the one that was read, so that of two rotations in one
 //! family one begins again. A token names its successor and its sibling, so that none has to be searched for.
 
-use std::{cmp::Ordering, time::Duration};
+use std::cmp::Ordering;
 
 use async_trait::async_trait;
 use symbolon_domain::{
@@ -16,6 +16,7 @@ use symbolon_domain::{
         Session, SessionStore,
     },
     store_error::StoreError,
+    sweeper::SESSION_HISTORY,
 };
 
 use super::{
@@ -30,8 +31,6 @@ use super::{
 
 mod refresh;
 
-/// So long an ended session stays in its owner's history.
-const HISTORY: Duration = Duration::from_secs(90 * 86_400);
 /// So often a session and its account are read anew until they fit each other.
 const MOST_LOOKS: u32 = 8;
 
@@ -189,7 +188,7 @@ pub(super) fn insert(transaction: &mut Transaction, session: &NewSession, accoun
         expires_at: session.refresh_token.expires_at.min(session.expires_at),
         ..session.refresh_token.clone()
     };
-    let until = session.expires_at + HISTORY;
+    let until = session.expires_at + SESSION_HISTORY;
     transaction.create(
         Item::new(keys::session(session.id))
             .with("id", text(session.id.to_string()))

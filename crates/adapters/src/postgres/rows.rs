@@ -196,7 +196,13 @@ pub(super) async fn is_there(db: &mut Db<'_>, sql: &'static str, values: Values)
 
 /// Did the statement change anything?
 pub(super) async fn change(db: &mut Db<'_>, sql: &'static str, values: Values) -> Result<bool, Failure> {
-    Ok(sqlx::query_with(sql, values.finish()?).execute(db.connection()?).await?.rows_affected() > 0)
+    Ok(changes(db, sql, values).await? > 0)
+}
+
+/// How many rows did the statement change?
+pub(super) async fn changes(db: &mut Db<'_>, sql: &'static str, values: Values) -> Result<usize, Failure> {
+    let done = sqlx::query_with(sql, values.finish()?).execute(db.connection()?).await?;
+    Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
 }
 
 /// A row that is read column by column.

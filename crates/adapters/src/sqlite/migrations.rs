@@ -14,14 +14,21 @@ use super::{Missing, OpenError, OpenOptions, Outdated, connect, connect_writer};
 use crate::schema::{Migration, SchemaStatus};
 
 /// Every step, in order.
-pub const ALL: [Migration; 1] = [Migration {
-    version: 1,
-    name: "foundation",
-    text: include_str!("../sql/migrations/sqlite/0001_foundation.sql"),
-}];
+pub const ALL: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "foundation",
+        text: include_str!("../sql/migrations/sqlite/0001_foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "sweeper",
+        text: include_str!("../sql/migrations/sqlite/0002_sweeper.sql"),
+    },
+];
 
 /// The schema of this program.
-pub const LATEST: u32 = 1;
+pub const LATEST: u32 = 2;
 
 /// Marks a file as ours: `Symb` in ASCII.
 const APPLICATION_ID: i32 = 0x5379_6d62;

@@ -73,7 +73,12 @@ pub(super) fn is_there(connection: &Connection, sql: &str, values: impl Params) 
 
 /// Did the statement change anything?
 pub(super) fn change(connection: &Connection, sql: &str, values: impl Params) -> Result<bool, Failure> {
-    Ok(prepare(connection, sql)?.execute(values)? > 0)
+    Ok(changes(connection, sql, values)? > 0)
+}
+
+/// How many rows did the statement change?
+pub(super) fn changes(connection: &Connection, sql: &str, values: impl Params) -> Result<usize, Failure> {
+    Ok(prepare(connection, sql)?.execute(values)?)
 }
 
 /// A statement without values, such as `COMMIT`.

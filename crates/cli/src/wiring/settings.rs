@@ -8,6 +8,7 @@ use symbolon_domain::{
     sign_in::SignInSettings,
     sign_up::SignUpSettings,
     signing_keys,
+    sweeper::SweeperSettings,
 };
 
 use crate::settings::{SessionBinding, Settings, SigningAlgorithm};
@@ -56,6 +57,14 @@ pub(super) fn sign_up(settings: &Settings) -> SignUpSettings {
     SignUpSettings {
         lifetime: settings.sign_up.lifetime.to_std(),
         pre_authorized_lifetime: settings.sign_in.pre_authorized_lifetime.to_std(),
+    }
+}
+
+/// A holder that misses two looks is taken to be gone.
+pub(super) fn sweeper(settings: &Settings) -> SweeperSettings {
+    SweeperSettings {
+        lease: settings.sweeper.interval.to_std() * 3,
+        session_life: settings.sessions.absolute.to_std(),
     }
 }
 

@@ -1,0 +1,152 @@
+//! The workers beside the listeners: delivering messages, writing refusals, sweeping; and what they count.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use symbolon_api::Gauge;
+use symbolon_domain::{
+    audit::Refusals,
+    outbox::{Delivered, Outbox},
+    sweeper::{Sweeper, Swept},
+};
+use tokio::task::JoinHandle;
+
+use crate::{chain, settings::Settings, wiring::Service};
+
+/// Between two steps of the sweeper others get their turn.
+const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
+
+/// Starts them all; each ends when the future that `stop` makes for it does.
+pub(super) fn start<S>(
+    service: &Service,
+    settings: &Settings,
+    tally: &Arc<Tally>,
+    stop: impl Fn() -> S,
+) -> Vec<JoinHandle<()>>
+where
+    S: Future<Output = ()> + Send + 'static,
+{
+    let (messages, audit, sweeper) = (&settings.messages, &settings.audit, &settings.sweeper);
+    vec![
+        tokio::spawn(deliver(
+            service.outbox.clone(),
+            Arc::clone(tally),
+            messages.poll_interval.to_std(),
+            stop(),
+        )),
+        tokio::spawn(write_refusals(service.refusals.clone(), audit.refusal_flush_interval.to_std(), stop())),
+        tokio::spawn(sweep(service.sweeper.clone(), Arc::clone(tally), sweeper.interval.to_std(), stop())),
+    ]
+}
+
+/// Delivers messages as they come, until it is told to stop; what is left then is for the next start.
+async fn deliver(outbox: Outbox, tally: Arc<Tally>, poll_interval: Duration, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        match outbox.deliver_due().await {
+            Ok(turn) if turn.total() > 0 => {
+                tally.add(turn);
+                tracing::info!(turn.delivered, turn.postponed, turn.dropped, "messages");
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = chain(&error), "messages cannot be delivered"),
+        }
+        tokio::select! {
+            () = &mut stop => return,
+            () = outbox.wait(poll_interval) => {}
+        }
+    }
+}
+
+/// Writes refusals now and then, and a last time at the end.
+async fn write_refusals(refusals: Refusals, interval: Duration, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let stopping = tokio::select! {
+            () = &mut stop => true,
+            () = tokio::time::sleep(interval) => false,
+        };
+        if let Err(error) = refusals.flush().await {
+            tracing::error!(error = chain(&error), "refusals cannot be written to the audit log");
+        }
+        if stopping {
+            return;
+        }
+    }
+}
+
+/// Deletes what has expired: step after step while there is more, and then not before the next look.
+async fn sweep(sweeper: Sweeper, tally: Arc<Tally>, interval: Duration, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let pause = match sweeper.sweep().await {
+            Ok(Swept::Deleted { rows, more }) => {
+                tally.swept.fetch_add(u32::try_from(rows).unwrap_or(u32::MAX), Ordering::Relaxed);
+                if rows > 0 {
+                    tracing::debug!(rows, "what had expired was deleted");
+                }
+                if more { BETWEEN_SWEEPS } else { interval }
+            }
+            Ok(Swept::HeldByAnother) => interval,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "what has expired cannot be deleted");
+                interval
+            }
+        };
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What the workers did since the start (M2).
+#[derive(Default)]
+pub(super) struct Tally {
+    delivered: AtomicU32,
+    dropped: AtomicU32,
+    swept: AtomicU32,
+}
+
+impl Tally {
+    fn add(&self, turn: Delivered) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        self.delivered.fetch_add(number(turn.delivered), Ordering::Relaxed);
+        self.dropped.fetch_add(number(turn.dropped), Ordering::Relaxed);
+    }
+}
+
+/// What the metrics show of them, and of the hashing.
+pub(super) fn gauges(service: &Arc<Service>, tally: &Arc<Tally>) -> Vec<Gauge> {
+    let gauge = |name, description, read: fn(&Service) -> f64| {
+        let service = Arc::clone(service);
+        Gauge { name, description, read: Arc::new(move || read(&service)) }
+    };
+    let counted = |name, description, read: fn(&Tally) -> u32| {
+        let tally = Arc::clone(tally);
+        Gauge { name, description, read: Arc::new(move || f64::from(read(&tally))) }
+    };
+    vec![
+        counted("symbolon_messages_delivered", "Messages delivered since the start.", |tally| {
+            tally.delivered.load(Ordering::Relaxed)
+        }),
+        counted("symbolon_messages_dropped", "Messages given up since the start.", |tally| {
+            tally.dropped.load(Ordering::Relaxed)
+        }),
+        counted("symbolon_rows_swept", "Expired rows deleted since the start.", |tally| {
+            tally.swept.load(Ordering::Relaxed)
+        }),
+        gauge("symbolon_password_queue", "Passwords that wait to be hashed.", |service| {
+            f64::from(u32::try_from(service.hasher.queue_depth()).unwrap_or(u32::MAX))
+        }),
+        gauge("symbolon_password_hashes", "Passwords hashed since the start.", |service| {
+            f64::from(u32::try_from(service.hasher.hashes_computed()).unwrap_or(u32::MAX))
+        }),
+    ]
+}

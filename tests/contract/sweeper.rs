@@ -1,0 +1,161 @@
+//! The suite of `SweepStore`, through the sweeper itself: what goes, when, how much at once, and who takes it.
+
+use std::{sync::Arc, time::Duration};
+
+use symbolon_domain::{
+    clock::Timestamp,
+    effects::Effects,
+    outbox::{FinishMessage, LeaseMessages, MessageState},
+    sessions::{RefreshOutcome, RefreshRefusal},
+    sweeper::{Horizon, Sweep, Sweeper, SweeperSettings, Swept},
+};
+
+use super::{
+    Stores,
+    given::{
+        DAY, Drawn, LIMITS, MANY, MICROSECOND, at, count, messages, new_sign_in, new_sign_up, person, race,
+    },
+    sessions::shown,
+};
+use crate::support::app::FixedClock;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const LEASE: Duration = Duration::from_secs(180);
+
+/// The sweeper of a node that has just started, at this moment.
+fn sweeper(stores: &Stores, now: Timestamp) -> Sweeper {
+    let clock = FixedClock::new();
+    clock.set(now);
+    let settings = SweeperSettings { lease: LEASE, session_life: 90 * DAY };
+    Sweeper::new(stores.sweeper.clone(), Arc::new(clock), &Drawn, settings)
+}
+
+/// How many rows go at this moment. The lease is free, because the one before was taken more than its life ago.
+async fn swept(stores: &Stores, now: Timestamp) -> usize {
+    match sweeper(stores, now).sweep().await.unwrap() {
+        Swept::Deleted { rows, more: false } => rows,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// S1, S11, K8: not even on the day when they end.
+pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
+    let ada = person(stores, "ada@example.org", at(0)).await;
+    let token = &ada.session.refresh_token;
+    let begun = new_sign_up("eve@example.org", at(0));
+    stores.sign_ups.begin(begun.clone()).await.unwrap();
+    let sign_in = new_sign_in(ada.id, at(0));
+    stores.sign_ins.begin(sign_in.clone()).await.unwrap();
+    let pending = messages(stores).await.len();
+
+    sweeper(stores, begun.expires_at - MICROSECOND).sweep().await.unwrap();
+    stores.codes.reserve_attempt(begun.id, LIMITS, at(1)).await.unwrap();
+    assert!(stores.sign_ups.find(begun.id).await.unwrap().is_some());
+    assert!(stores.sign_ins.find(sign_in.id).await.unwrap().is_some());
+
+    sweeper(stores, ada.session.expires_at - MICROSECOND).sweep().await.unwrap();
+    let late = stores.sessions.refresh(shown(&ada.session, token, token.expires_at)).await.unwrap();
+    assert!(matches!(late, RefreshOutcome::Refused(RefreshRefusal::Expired)), "{late:?}");
+    sweeper(stores, ada.session.expires_at + 90 * DAY - MICROSECOND).sweep().await.unwrap();
+    assert!(stores.sessions.find(ada.session.id).await.unwrap().is_some(), "a session stays in the history");
+    assert_eq!(messages(stores).await.len(), pending, "nobody has delivered them");
+    assert!(stores.accounts.find(ada.id).await.unwrap().is_some());
+}
+
+/// Each kind at its moment, and nothing else with it.
+pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Stores) {
+    let ada = person(stores, "ada@example.org", at(0)).await;
+    let begun = new_sign_up("eve@example.org", at(0));
+    stores.sign_ups.begin(begun.clone()).await.unwrap();
+    let sign_in = new_sign_in(ada.id, at(0));
+    stores.sign_ins.begin(sign_in.clone()).await.unwrap();
+    let lease = [7; 16];
+    let all = LeaseMessages { lease, now: at(0), until: at(60), limit: 99 };
+    let [first, others @ ..] = &*stores.outbox.lease(all).await.unwrap() else { panic!("no messages") };
+    let (id, now) = (first.message.id, at(10));
+    let finish = FinishMessage { id, lease, state: MessageState::Delivered, reason: None, now };
+    assert!(stores.outbox.finish(finish, Effects::default()).await.unwrap());
+
+    // The slots of the two sign-ups, each with a window of 900 s.
+    assert_eq!(swept(stores, at(899)).await, 0);
+    assert_eq!(swept(stores, at(900) + LEASE).await, 2);
+    // A sign-up, a sign-in, and a code of each; the completed one left nothing.
+    assert_eq!(swept(stores, at(0) + DAY).await, 0);
+    assert_eq!(swept(stores, at(0) + DAY + LEASE).await, 4);
+    assert!(stores.sign_ups.find(begun.id).await.unwrap().is_none());
+    assert!(stores.sign_ins.find(sign_in.id).await.unwrap().is_none());
+    // One message is done with.
+    assert_eq!(swept(stores, at(10) + 30 * DAY - MICROSECOND).await, 0);
+    assert_eq!(swept(stores, at(10) + 30 * DAY + LEASE).await, 1);
+    assert!(messages(stores).await.iter().all(|message| others.iter().any(|o| o.message.id == message.id)));
+    // The session's token, and then the session.
+    let (token, end) = (&ada.session.refresh_token, ada.session.expires_at);
+    assert_eq!(swept(stores, end).await, 0);
+    assert_eq!(swept(stores, end + LEASE).await, 1);
+    let late = stores.sessions.refresh(shown(&ada.session, token, end)).await.unwrap();
+    assert!(matches!(late, RefreshOutcome::Refused(RefreshRefusal::Unknown)), "{late:?}");
+    assert_eq!(swept(stores, end + 90 * DAY).await, 0);
+    assert_eq!(swept(stores, end + 90 * DAY + LEASE).await, 1);
+    assert!(stores.sessions.find(ada.session.id).await.unwrap().is_none());
+    assert!(stores.accounts.find(ada.id).await.unwrap().is_some());
+}
+
+/// The oldest first; whoever waits behind a step does not wait for all of it.
+pub(crate) async fn a_step_takes_so_much_of_each_kind_and_no_more(stores: &Stores) {
+    let mut begun = Vec::new();
+    for seconds in 0..5 {
+        let sign_up = new_sign_up("eve@example.org", at(seconds));
+        stores.sign_ups.begin(sign_up.clone()).await.unwrap();
+        begun.push(sign_up.id);
+    }
+    let now = at(5) + 2 * DAY;
+    let horizon = Horizon::new(now - DAY, now);
+    let step = Sweep {
+        holder: [1; 16],
+        now,
+        until: now + LEASE,
+        limit: 2,
+        ceremonies: horizon,
+        refresh_tokens: horizon,
+        sessions: horizon,
+        messages: horizon,
+    };
+    // Of the sign-ups, their codes and their slots.
+    for (rows, more, left) in [(6, true, 3), (6, true, 1), (3, false, 0)] {
+        assert_eq!(stores.sweeper.sweep(step).await.unwrap(), Swept::Deleted { rows, more });
+        for (index, id) in begun.iter().enumerate() {
+            let is_there = stores.sign_ups.find(*id).await.unwrap().is_some();
+            assert_eq!(is_there, index >= begun.len() - left, "{index} of {left}");
+        }
+    }
+}
+
+/// X6: one, and all others leave it alone.
+pub(crate) async fn of_many_nodes_one_sweeps(stores: &Stores) {
+    let nodes = (0..MANY).map(|_| {
+        let node = sweeper(stores, at(0));
+        async move { node.sweep().await.unwrap() }
+    });
+    let outcomes = race(nodes).await;
+    assert_eq!(count(&outcomes, |swept| *swept == Swept::NOTHING), 1);
+    assert_eq!(count(&outcomes, |swept| *swept == Swept::HeldByAnother), MANY - 1);
+}
+
+/// At its very end, and not before.
+pub(crate) async fn another_takes_over_when_the_lease_has_ended(stores: &Stores) {
+    assert_eq!(sweeper(stores, at(0)).sweep().await.unwrap(), Swept::NOTHING);
+    let early = sweeper(stores, at(0) + LEASE - MICROSECOND).sweep().await.unwrap();
+    assert_eq!(early, Swept::HeldByAnother);
+    assert_eq!(sweeper(stores, at(0) + LEASE).sweep().await.unwrap(), Swept::NOTHING);
+}
+
+pub(crate) async fn whoever_holds_the_lease_prolongs_it(stores: &Stores) {
+    let clock = Arc::new(FixedClock::new());
+    clock.set(at(0));
+    let settings = SweeperSettings { lease: LEASE, session_life: 90 * DAY };
+    let holder = Sweeper::new(stores.sweeper.clone(), clock.clone(), &Drawn, settings);
+    assert_eq!(holder.sweep().await.unwrap(), Swept::NOTHING);
+    clock.set(at(0) + LEASE - MILLISECOND);
+    assert_eq!(holder.sweep().await.unwrap(), Swept::NOTHING);
+    assert_eq!(sweeper(stores, at(0) + LEASE).sweep().await.unwrap(), Swept::HeldByAnother);
+}
