@@ -6,9 +6,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use symbolon_domain::{
-    accounts::AccountStore, audit::AuditStore, id::AccountId, one_time_codes::OneTimeCodeStore,
-    outbox::OutboxStore, sealing::PepperStore, sessions::SessionStore, sign_in::SignInStore,
-    sign_up::SignUpStore, signing_keys::SigningKeyStore, sweeper::SweepStore,
+    accounts::AccountStore,
+    audit::AuditStore,
+    id::AccountId,
+    one_time_codes::OneTimeCodeStore,
+    outbox::OutboxStore,
+    sealing::{PepperStore, ResealStore},
+    sessions::SessionStore,
+    sign_in::SignInStore,
+    sign_up::SignUpStore,
+    signing_keys::SigningKeyStore,
+    sweeper::SweepStore,
 };
 
 pub(crate) mod accounts;
@@ -35,6 +43,7 @@ pub(crate) struct Stores {
     pub(crate) outbox: Arc<dyn OutboxStore>,
     pub(crate) audit: Arc<dyn AuditStore>,
     pub(crate) peppers: Arc<dyn PepperStore>,
+    pub(crate) sealed: Arc<dyn ResealStore>,
     pub(crate) sweeper: Arc<dyn SweepStore>,
     pub(crate) backdoor: Arc<dyn Backdoor>,
 }
@@ -181,6 +190,14 @@ macro_rules! every_suite {
             a_key_is_found_as_it_was_written,
             only_the_first_key_is_a_first_key,
             of_many_first_keys_one_is_written,
+            the_next_key_is_written_with_the_end_of_the_one_before,
+            a_key_follows_the_newest_only,
+            a_rotation_does_not_put_off_an_end,
+            of_many_next_keys_one_is_written,
+            a_key_is_retired_at_once,
+            nothing_is_retired_without_a_substitute,
+            of_two_that_retire_each_others_substitute_one_stays,
+            a_key_is_deleted_when_it_has_retired,
         }
         $crate::contract::suite! { $open, outbox:
             a_message_is_leased_as_it_was_written,
@@ -216,6 +233,9 @@ macro_rules! every_suite {
             the_first_pepper_of_a_name_stays,
             peppers_of_different_names_do_not_meet,
             of_many_first_peppers_one_stays,
+            everything_sealed_is_found_page_by_page,
+            sealed_bytes_are_replaced_where_they_are_unchanged,
+            of_many_who_seal_anew_one_does,
         }
     };
 }

@@ -2,6 +2,7 @@
 
 mod dynamodb;
 mod flood;
+mod keys;
 mod kill;
 mod load;
 mod nodes;

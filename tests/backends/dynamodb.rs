@@ -40,6 +40,7 @@ fn stores(store: &Arc<DynamoStore>, options: DynamoOptions) -> Stores {
         outbox: store.clone(),
         audit: store.clone(),
         peppers: store.clone(),
+        sealed: store.clone(),
         sweeper: store.clone(),
         backdoor: Arc::new(Beside(options)),
     }

@@ -45,6 +45,7 @@ fn stores(store: &Arc<PostgresStore>, database: &Database) -> Stores {
         outbox: store.clone(),
         audit: store.clone(),
         peppers: store.clone(),
+        sealed: store.clone(),
         sweeper: store.clone(),
         backdoor: Arc::new(Beside(database.url.clone())),
     }

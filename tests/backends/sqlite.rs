@@ -50,6 +50,7 @@ fn stores(store: &Arc<SqliteStore>, path: &Path) -> Stores {
         outbox: store.clone(),
         audit: store.clone(),
         peppers: store.clone(),
+        sealed: store.clone(),
         sweeper: store.clone(),
         backdoor: Arc::new(Beside(path.to_owned())),
     }

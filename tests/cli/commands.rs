@@ -1,6 +1,6 @@
 //! What an operator sees of a store that a service is running on.
 
-use std::process::Output;
+use std::{process::Output, time::Duration};
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -123,4 +123,40 @@ async fn migrations_are_shown_and_applied() {
     let status = json(at, &["migrate", "status"], "");
     assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == true));
     assert!(json(at, &["account", "list"], "").as_array().unwrap().is_empty());
+}
+
+/// O8: beside a running server, which takes over within seconds what an operator has done to the keys.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_listed_rotated_and_retired(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let home = Home::on(on).await;
+    let binary = Binary::of(&home, &[], &[]);
+    let at = &home;
+    let states = || {
+        let keys = json(at, &["keys", "list"], "");
+        let state = |key: &Json| key["state"].as_str().unwrap().to_owned();
+        keys.as_array().unwrap().iter().map(state).collect::<Vec<_>>()
+    };
+    let kid = |index: usize| json(at, &["keys", "list"], "")[index]["kid"].as_str().unwrap().to_owned();
+    assert_eq!(states(), ["signing"]);
+    assert!(refused(at, &["keys", "retire", "nonsense"], "").contains("not the id of a key"));
+    let said = refused(at, &["keys", "retire", &kid(0)], "");
+    assert!(said.contains("symbolon keys rotate --now"), "{said}");
+    let published = json(at, &["keys", "rotate"], "");
+    assert_eq!((&published[0]["state"], &published[1]["state"]), (&"signing".into(), &"published".into()));
+    assert!(refused(at, &["keys", "rotate"], "").contains("published already"));
+    assert!(run(at, &["keys", "retire", &kid(1)], "").status.success());
+    assert_eq!(states(), ["signing", "retired"]);
+    let count = async || {
+        let set = binary.call("GET", "/.well-known/jwks.json").send().await.expect(200).json;
+        set["keys"].as_array().unwrap().len()
+    };
+    // A new one takes the place of the retired one, made by the server itself.
+    for _ in 0..200 {
+        if count().await == 2 && states() == ["signing", "retired", "published"] {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the server does not tend its keys: {:?}", states());
 }

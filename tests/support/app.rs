@@ -109,8 +109,13 @@ impl TestApp {
 
     /// Another node on the same store, under the same clock and with the same mail.
     pub(crate) async fn beside(&self) -> Self {
+        self.beside_with(|_| {}).await
+    }
+
+    /// Another node with settings that this function has changed.
+    pub(crate) async fn beside_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let shared = Surrounding { clock: self.clock.clone(), mail: self.mail.clone() };
-        Self::assemble(self.home.clone(), shared, |_| {}, None).await
+        Self::assemble(self.home.clone(), shared, change, None).await
     }
 
     /// So many nodes that start at once on an empty store, under the same clock and with the same mail.

@@ -10,9 +10,11 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use symbolon_domain::{
+    clock::Timestamp,
     id::SigningKeyId,
     signing_keys::{
-        GeneratedKey, JwtType, KeyError, OpenedKey, SignError, SigningAlgorithm, TokenFault, TokenKeys,
+        GeneratedKey, JwtType, KeyError, KeyLife, OpenedKey, SignError, SigningAlgorithm, TokenFault,
+        TokenKeys, signing,
     },
 };
 
@@ -27,11 +29,11 @@ use self::keys::KeyPair;
 const LONGEST_TOKEN: usize = 16 * 1024;
 /// Bytes of an RS256 signature under a key of 2048 bits; only a hint.
 const LONGEST_SIGNATURE: usize = 256;
-const NO_KEYS: &str = r#"{"keys":[]}"#;
 
 /// Signs and verifies with keys that are parsed once, when they are installed.
 pub struct JwtKeys {
-    installed: RwLock<Arc<KeySet>>,
+    /// Oldest first.
+    installed: RwLock<Arc<[Key]>>,
     random: SystemEntropy,
 }
 
@@ -39,12 +41,11 @@ impl JwtKeys {
     /// No keys yet.
     #[must_use]
     pub fn new() -> Self {
-        let none = KeySet { keys: Vec::new(), jwk_set: NO_KEYS.to_owned() };
-        Self { installed: RwLock::new(Arc::new(none)), random: SystemEntropy::new() }
+        Self { installed: RwLock::new(Arc::default()), random: SystemEntropy::new() }
     }
 
     /// The keys of this moment. Nothing panics while the lock is held, so they are whole whatever it says.
-    fn current(&self) -> Arc<KeySet> {
+    fn current(&self) -> Arc<[Key]> {
         Arc::clone(&self.installed.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -57,7 +58,7 @@ impl Default for JwtKeys {
 
 impl fmt::Debug for JwtKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "JwtKeys({} keys)", self.current().keys.len())
+        write!(formatter, "JwtKeys({} keys)", self.current().len())
     }
 }
 
@@ -71,15 +72,13 @@ impl TokenKeys for JwtKeys {
 
     fn install(&self, keys: Vec<OpenedKey>) -> Result<(), KeyError> {
         let keys: Vec<Key> = keys.iter().map(Key::parse).collect::<Result<_, _>>()?;
-        let public: Vec<String> = keys.iter().map(|key| key.pair.public_jwk(key.id)).collect();
-        let set = KeySet { keys, jwk_set: format!(r#"{{"keys":[{}]}}"#, public.join(",")) };
-        *self.installed.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        *self.installed.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
         Ok(())
     }
 
-    fn sign(&self, kind: JwtType, claims: &[u8]) -> Result<String, SignError> {
+    fn sign(&self, kind: JwtType, claims: &[u8], now: Timestamp) -> Result<String, SignError> {
         let current = self.current();
-        let key = current.keys.last().ok_or(SignError("there is no key"))?;
+        let key = signing(&current, |key| key.life, now).ok_or(SignError("there is no key"))?;
         let header = key.header(kind);
         let mut token = String::with_capacity(header.len() + (claims.len() + LONGEST_SIGNATURE) * 4 / 3 + 4);
         token.push_str(header);
@@ -93,14 +92,15 @@ impl TokenKeys for JwtKeys {
         Ok(token)
     }
 
-    fn verify(&self, kind: JwtType, token: &str) -> Result<Vec<u8>, TokenFault> {
+    fn verify(&self, kind: JwtType, token: &str, now: Timestamp) -> Result<Vec<u8>, TokenFault> {
         let parts = Parts::split(token)?;
         let header = Header::parse(&parts.header)?;
         if header.typ != kind.as_str() {
             return Err(TokenFault::Type);
         }
         let current = self.current();
-        let key = current.keys.iter().find(|key| key.kid == header.kid).ok_or(TokenFault::UnknownKey)?;
+        let key = current.iter().find(|key| key.kid == header.kid && key.life.is_taken(now));
+        let key = key.ok_or(TokenFault::UnknownKey)?;
         if header.alg != key.pair.algorithm().as_str() {
             return Err(TokenFault::Algorithm);
         }
@@ -111,21 +111,19 @@ impl TokenKeys for JwtKeys {
         Ok(parts.claims)
     }
 
-    fn jwk_set(&self) -> String {
-        self.current().jwk_set.clone()
+    fn jwk_set(&self, now: Timestamp) -> String {
+        let current = self.current();
+        let taken = current.iter().filter(|key| key.life.is_taken(now));
+        let public: Vec<&str> = taken.map(|key| key.public_jwk.as_str()).collect();
+        format!(r#"{{"keys":[{}]}}"#, public.join(","))
     }
-}
-
-struct KeySet {
-    /// Oldest first; the last one signs.
-    keys: Vec<Key>,
-    jwk_set: String,
 }
 
 /// A key with all that does not change from token to token.
 struct Key {
-    id: SigningKeyId,
     kid: String,
+    life: KeyLife,
+    public_jwk: String,
     pair: KeyPair,
     session_header: String,
     pre_authorized_header: String,
@@ -133,11 +131,12 @@ struct Key {
 
 impl Key {
     fn parse(opened: &OpenedKey) -> Result<Self, KeyError> {
-        let OpenedKey { id, algorithm, private, .. } = opened;
+        let OpenedKey { id, algorithm, life, private, .. } = opened;
         let pair = KeyPair::from_pkcs8(*algorithm, private).ok_or(KeyError { id: *id })?;
         let kid = id.to_string();
         Ok(Self {
-            id: *id,
+            life: *life,
+            public_jwk: pair.public_jwk(*id),
             session_header: encode_header(*algorithm, &kid, JwtType::Session),
             pre_authorized_header: encode_header(*algorithm, &kid, JwtType::PreAuthorized),
             kid,

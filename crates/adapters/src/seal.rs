@@ -1,5 +1,5 @@
 //! Encryption of secrets at rest under the master keys: AES-256-GCM (tokens.md, C64). Where the keys come from is in
-//! `seal/master_key.rs`; re-sealing under another key is not here yet.
+//! `seal/master_key.rs`.
 //!
 //! Sealed bytes are `version ‖ key id ‖ nonce ‖ ciphertext ‖ tag`. The nonce is random, so one key may seal up to
 //! 2^32 times (NIST SP 800-38D section 8.3), which signing keys, peppers and messages of a lifetime do not reach.
@@ -84,6 +84,10 @@ impl Sealer for MasterKeys {
             .len();
         opened.truncate(length);
         Ok(opened)
+    }
+
+    fn is_current(&self, sealed: &SealedBytes) -> bool {
+        split(sealed.as_bytes()).is_some_and(|(key_id, _, _)| *key_id == self.first.id)
     }
 }
 
@@ -204,6 +208,8 @@ mod tests {
         let sealed_after = rotated.seal(PLACE, b"a secret").unwrap();
         assert_eq!(keys(&old, &[]).open(PLACE, &sealed_after).unwrap_err(), SealError::UnknownKey);
         assert!(keys(&new, &[]).open(PLACE, &sealed_after).is_ok());
+        assert!(rotated.is_current(&sealed_after) && !rotated.is_current(&sealed_before));
+        assert!(!rotated.is_current(&SealedBytes::new(Vec::new())));
     }
 
     #[test]

@@ -30,5 +30,5 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 )]
 async fn jwk_set(State(api): State<Arc<Api>>) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, CACHE)];
-    (headers, api.use_cases.keys.jwk_set()).into_response()
+    (headers, api.use_cases.keys.jwk_set(api.use_cases.clock.now())).into_response()
 }

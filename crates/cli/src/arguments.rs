@@ -52,7 +52,7 @@ pub enum Command {
     /// Look at what happened.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Make keys.
+    /// Look at keys, and make, rotate and retire them.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Check or show the configuration.
@@ -167,6 +167,21 @@ pub enum KeysCommand {
         /// The file.
         file: PathBuf,
     },
+    /// List the keys that sign tokens.
+    List,
+    /// Make the next signing key before its time. It signs after it has been published for its time.
+    Rotate {
+        /// It signs in a quarter of a minute. Whoever has an older copy of the JWK set refuses its tokens until that is fetched anew.
+        #[arg(long)]
+        now: bool,
+    },
+    /// Take a signing key's tokens no more, from this moment on: for one that somebody else may have.
+    Retire {
+        /// The key's id (`kid`).
+        kid: String,
+    },
+    /// Seal everything anew under the first of `secrets.master_keys`; the others may be taken away then.
+    RotateMaster,
 }
 
 /// The configuration.

@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, TokenCommand};
+use crate::arguments::{Arguments, Command, KeysCommand, TokenCommand};
 use crate::output::Output;
 use crate::serve::ServeError;
 use crate::settings::{LoadOptions, Problem, Settings};
@@ -61,6 +61,12 @@ pub enum CommandError {
     /// The service could not be run.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// A signing key was not made or retired.
+    #[error(transparent)]
+    Keys(#[from] symbolon_domain::signing_keys::RotateError),
+    /// Something does not open under the configured master keys.
+    #[error("{0} rows do not open under any of secrets.master_keys, and stay as they are")]
+    Unopened(u64),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] symbolon_domain::store_error::StoreError),
@@ -102,7 +108,7 @@ pub fn run() -> ExitCode {
 pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
     match command {
         Command::Config(command) => config::run(*command, options, output),
-        Command::Keys(command) => keys::run(command, output),
+        Command::Keys(KeysCommand::NewMaster { file }) => keys::new_master(file, output),
         Command::Completions { shell } => completions::run(*shell, output),
         Command::Token(TokenCommand::Inspect(arguments)) => token::inspect(arguments, output),
         Command::Doctor => {
@@ -111,7 +117,11 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Serve(arguments) => block_on(serve::run(load(options)?, arguments.test_mode)),
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
-        Command::Account(_) | Command::Token(_) | Command::Outbox(_) | Command::Audit(_) => {
+        Command::Account(_)
+        | Command::Token(_)
+        | Command::Outbox(_)
+        | Command::Audit(_)
+        | Command::Keys(_) => {
             let settings = load(options)?;
             block_on(async {
                 let service = wiring::open_existing(&settings, Surroundings::real()).await?;
@@ -130,6 +140,7 @@ async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> 
         Command::Token(TokenCommand::Verify(arguments)) => token::verify(arguments, service, output).await,
         Command::Outbox(command) => outbox::run(command, service, output).await,
         Command::Audit(command) => audit::run(command, service, output).await,
+        Command::Keys(command) => keys::run(command, service, output).await,
         _ => Ok(()),
     }
 }

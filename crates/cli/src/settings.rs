@@ -154,6 +154,7 @@ impl Settings {
         self.http.conflicts(&mut found);
         self.one_time_codes.conflicts(&mut found);
         self.sessions.conflicts(&mut found);
+        self.signing_keys.conflicts(&mut found);
         self.store.conflicts(&mut found);
         self.messages.email.conflicts(&mut found);
         if self.http.listen == self.management.listen && self.http.listen.port() != 0 {

@@ -17,11 +17,11 @@ use symbolon_domain::{
     outbox::{EmailCarrier, Outbox, OutboxPorts},
     passwords::{PasswordHasher, PasswordPolicy, PasswordUse},
     pii::PiiHasher,
-    sealing::{Peppers, Sealer},
+    sealing::{Peppers, Resealing, Sealer},
     sessions::{SessionPorts, SessionTokens, Sessions},
     sign_in::{SignIn, SignInPorts},
     sign_up::{SignUp, SignUpPorts},
-    signing_keys::{SigningKeyStore, SigningKeys, SigningKeysError, TokenKeys},
+    signing_keys::{SigningKeyPorts, SigningKeyStore, SigningKeys, SigningKeysError, TokenKeys},
     store::Store,
     sweeper::Sweeper,
 };
@@ -85,6 +85,8 @@ pub struct Service {
     pub refusals: Refusals,
     /// The keys that sign.
     pub signing_keys: SigningKeys,
+    /// Seals everything anew under another master key.
+    pub resealing: Resealing,
     /// Signs and verifies with them.
     pub tokens: Arc<dyn TokenKeys>,
     /// Hashes personal data for logs.
@@ -114,7 +116,7 @@ impl Service {
 pub async fn open(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
     let Opened { store, keys } = store::engine(settings)?.open(&surroundings.entropy).await?;
     let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
-    service.signing_keys.load_or_create(settings::algorithm(settings)).await?;
+    service.signing_keys.load_or_create().await?;
     Ok(service)
 }
 
@@ -175,7 +177,8 @@ async fn assemble(
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
     };
-    let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens);
+    let resealing = resealing(&sign_in, &store, &sealer);
+    let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens, configured);
     Ok(Service {
         accounts: Accounts::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
         sign_up: SignUp::new(sign_up_ports(&sign_in, &store, configured)?, settings::sign_up(configured)),
@@ -183,6 +186,7 @@ async fn assemble(
         audit: Audit::new(store.clone()),
         sweeper: Sweeper::new(store.clone(), Arc::clone(&clock), &*entropy, settings::sweeper(configured)),
         signing_keys,
+        resealing,
         pii: pii(configured, &peppers),
         sessions,
         outbox,
@@ -200,11 +204,23 @@ fn signing_keys(
     store: &Arc<dyn Store>,
     sealer: Arc<dyn Sealer>,
     tokens: &Arc<dyn TokenKeys>,
+    configured: &Settings,
 ) -> SigningKeys {
-    SigningKeys {
+    let ports = SigningKeyPorts {
         store: store.clone(),
         sealer,
         tokens: Arc::clone(tokens),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    };
+    SigningKeys::new(ports, settings::signing_keys(configured))
+}
+
+fn resealing(ports: &SignInPorts, store: &Arc<dyn Store>, sealer: &Arc<dyn Sealer>) -> Resealing {
+    Resealing {
+        store: store.clone(),
+        audit: store.clone(),
+        sealer: Arc::clone(sealer),
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
     }

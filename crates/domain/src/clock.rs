@@ -16,6 +16,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+
     /// The last point that can be written as RFC 3339: 9999-12-31T23:59:59Z.
     pub const MAX: Self = Self(253_402_300_799_000_000);
 

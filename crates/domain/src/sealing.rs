@@ -13,6 +13,10 @@ use crate::{
     store_error::StoreError,
 };
 
+mod reseal;
+
+pub use self::reseal::{ResealStore, Resealed, Resealing, SealedKind, SealedRow};
+
 /// Bytes under authenticated encryption, naming the key that opens them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedBytes(Vec<u8>);
@@ -70,6 +74,9 @@ pub trait Sealer: Send + Sync {
     /// # Errors
     /// The key is not configured, or the bytes are damaged or belong elsewhere.
     fn open(&self, place: SealedFor<'_>, sealed: &SealedBytes) -> Result<Zeroizing<Vec<u8>>, SealError>;
+
+    /// Were they sealed under the first configured master key?
+    fn is_current(&self, sealed: &SealedBytes) -> bool;
 }
 
 /// Keeps the sealed peppers.
@@ -99,6 +106,10 @@ pub enum PepperError {
     Length(&'static str),
 }
 
+const ONE_TIME_CODES: &str = "one_time_codes";
+const IDENTIFIERS: &str = "identifiers";
+const PII: &str = "pii";
+
 /// The keys of every HMAC, one per use, made once per store.
 #[derive(Clone, Debug)]
 pub struct Peppers {
@@ -108,6 +119,9 @@ pub struct Peppers {
 }
 
 impl Peppers {
+    /// The names of all of them.
+    pub const NAMES: [&'static str; 3] = [ONE_TIME_CODES, IDENTIFIERS, PII];
+
     /// Loads the peppers, making those that the store does not have yet.
     ///
     /// # Errors
@@ -128,9 +142,9 @@ impl Peppers {
             Ok(Zeroizing::new(bytes))
         };
         Ok(Self {
-            one_time_codes: HmacKey::new(&*load("one_time_codes").await?),
-            identifiers: HmacKey::new(&*load("identifiers").await?),
-            pii: load("pii").await?,
+            one_time_codes: HmacKey::new(&*load(ONE_TIME_CODES).await?),
+            identifiers: HmacKey::new(&*load(IDENTIFIERS).await?),
+            pii: load(PII).await?,
         })
     }
 

@@ -178,7 +178,7 @@ impl Sessions {
         Ok(SessionGrant {
             account_id: about.account_id,
             session_id: about.session_id,
-            access_token: self.ports.tokens.sign_session(&claims)?,
+            access_token: self.ports.tokens.sign_session(&claims, now)?,
             expires_in: self.settings.access_lifetime,
             refresh_token,
             refresh_expires_in: refresh_expires_at.since(now),

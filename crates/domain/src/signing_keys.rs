@@ -1,15 +1,14 @@
-//! The keys that sign our tokens: made on the first start, sealed at rest, published as a JWK set (O8, C64).
-//!
-//! Rotating and retiring keys are not here yet.
+//! The keys that sign our tokens: made on the first start, sealed at rest, published as a JWK set, followed by others on
+//! a schedule (O8, C64).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroizing;
 
 use crate::{
-    audit::{Act, AuditEvent},
-    clock::Clock,
-    effects::Effects,
+    actor::Actor,
+    audit::Act,
+    clock::{Clock, Timestamp},
     entropy::Entropy,
     id::SigningKeyId,
     sealing::{SealError, SealedFor, Sealer},
@@ -17,12 +16,16 @@ use crate::{
 };
 
 mod model;
+mod rotate;
+mod schedule;
 mod store;
 mod tokens;
 
 pub use self::{
     model::{GeneratedKey, OpenedKey, SigningAlgorithm, SigningKey},
-    store::SigningKeyStore,
+    rotate::{RotateError, RotateWhen},
+    schedule::{KeyLife, KeySchedule, KeyState, signing},
+    store::{DeleteSigningKey, RetireSigningKey, RotateSigningKey, SigningKeyStore},
     tokens::{JwtType, KeyError, SignError, TokenFault, TokenKeys},
 };
 
@@ -46,9 +49,18 @@ pub enum SigningKeysError {
     Key(#[from] KeyError),
 }
 
-/// Makes and loads the signing keys.
+/// How the keys are made.
+#[derive(Clone, Copy, Debug)]
+pub struct SigningKeySettings {
+    /// What new keys sign with.
+    pub algorithm: SigningAlgorithm,
+    /// How they follow each other.
+    pub schedule: KeySchedule,
+}
+
+/// What the signing keys stand on.
 #[derive(Clone)]
-pub struct SigningKeys {
+pub struct SigningKeyPorts {
     /// Keeps them.
     pub store: Arc<dyn SigningKeyStore>,
     /// Seals them.
@@ -61,19 +73,37 @@ pub struct SigningKeys {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// Makes, loads, rotates and retires the signing keys.
+#[derive(Clone)]
+pub struct SigningKeys {
+    ports: SigningKeyPorts,
+    settings: SigningKeySettings,
+    /// What is installed: parsing keys anew each time would be waste.
+    installed: Arc<Mutex<Vec<(SigningKeyId, KeyLife)>>>,
+}
+
 impl SigningKeys {
+    /// Over these ports. Nothing is loaded yet.
+    #[must_use]
+    pub fn new(ports: SigningKeyPorts, settings: SigningKeySettings) -> Self {
+        Self { ports, settings, installed: Arc::default() }
+    }
+
     /// Loads every key, making the first one where there is none. Of several nodes that start at once on one
     /// new store exactly one makes it.
     ///
     /// # Errors
     /// See [`SigningKeysError`].
-    pub async fn load_or_create(&self, algorithm: SigningAlgorithm) -> Result<(), SigningKeysError> {
-        let mut keys = self.store.list().await?;
+    pub async fn load_or_create(&self) -> Result<(), SigningKeysError> {
+        let now = self.ports.clock.now();
+        let mut keys = self.ports.store.list().await?;
         if keys.is_empty() {
-            self.create_first(algorithm).await?;
-            keys = self.store.list().await?;
+            let first = self.generate(1, KeyLife { signs_from: now, retires_at: None }, now)?;
+            let effects = self.effects(Act::SIGNING_KEY_CREATED, first.id, Actor::System, now);
+            self.ports.store.insert_first(first, effects).await?;
+            keys = self.ports.store.list().await?;
         }
-        Ok(self.tokens.install(self.open(&keys)?)?)
+        self.install(&keys, now)
     }
 
     /// Loads the keys that there are; none are made. For commands that only look.
@@ -81,38 +111,48 @@ impl SigningKeys {
     /// # Errors
     /// See [`SigningKeysError`].
     pub async fn load(&self) -> Result<(), SigningKeysError> {
-        let keys = self.store.list().await?;
-        Ok(self.tokens.install(self.open(&keys)?)?)
+        let keys = self.ports.store.list().await?;
+        self.install(&keys, self.ports.clock.now())
     }
 
-    async fn create_first(&self, algorithm: SigningAlgorithm) -> Result<(), SigningKeysError> {
-        let now = self.clock.now();
-        let id = SigningKeyId::new(now, &*self.entropy);
-        let generated = self.tokens.generate(id, algorithm)?;
-        let sealed = self
-            .sealer
-            .seal(place(&id), &generated.private)
-            .map_err(|source| SigningKeysError::Seal { id, source })?;
-        let key =
-            SigningKey { id, algorithm, created_at: now, public_jwk: generated.public_jwk, private: sealed };
-        let event = AuditEvent::by_system(Act::SIGNING_KEY_CREATED, now, &*self.entropy).on(id);
-        self.store.insert_first(key, Effects::event(event)).await?;
+    fn generate(
+        &self,
+        generation: u32,
+        life: KeyLife,
+        now: Timestamp,
+    ) -> Result<SigningKey, SigningKeysError> {
+        let algorithm = self.settings.algorithm;
+        let id = SigningKeyId::new(now, &*self.ports.entropy);
+        let GeneratedKey { private, public_jwk } = self.ports.tokens.generate(id, algorithm)?;
+        let sealed = self.ports.sealer.seal(place(&id), &private);
+        let private = sealed.map_err(|source| SigningKeysError::Seal { id, source })?;
+        Ok(SigningKey { id, generation, algorithm, created_at: now, life, public_jwk, private })
+    }
+
+    /// Retired keys are not opened: nothing is done with them any more.
+    fn install(&self, keys: &[SigningKey], now: Timestamp) -> Result<(), SigningKeysError> {
+        let taken = || keys.iter().filter(|key| key.life.is_taken(now));
+        let wanted: Vec<(SigningKeyId, KeyLife)> = taken().map(|key| (key.id, key.life)).collect();
+        let mut installed = self.installed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *installed != wanted {
+            let opened: Vec<OpenedKey> = taken().map(|key| self.open(key)).collect::<Result<_, _>>()?;
+            self.ports.tokens.install(opened)?;
+            *installed = wanted;
+        }
+        drop(installed);
         Ok(())
     }
 
-    fn open(&self, keys: &[SigningKey]) -> Result<Vec<OpenedKey>, SigningKeysError> {
-        let open = |key: &SigningKey| -> Result<OpenedKey, SigningKeysError> {
-            let id = key.id;
-            let private: Zeroizing<Vec<u8>> = self
-                .sealer
-                .open(place(&id), &key.private)
-                .map_err(|source| SigningKeysError::Seal { id, source })?;
-            Ok(OpenedKey { id, algorithm: key.algorithm, public_jwk: key.public_jwk.clone(), private })
-        };
-        keys.iter().map(open).collect()
+    fn open(&self, key: &SigningKey) -> Result<OpenedKey, SigningKeysError> {
+        let (id, life) = (key.id, key.life);
+        let opened = self.ports.sealer.open(place(&id), &key.private);
+        let private: Zeroizing<Vec<u8>> = opened.map_err(|source| SigningKeysError::Seal { id, source })?;
+        Ok(OpenedKey { id, algorithm: key.algorithm, life, public_jwk: key.public_jwk.clone(), private })
     }
 }
 
-fn place(id: &SigningKeyId) -> SealedFor<'_> {
+/// Where a signing key is sealed.
+#[must_use]
+pub(crate) fn place(id: &SigningKeyId) -> SealedFor<'_> {
     SealedFor { kind: "signing_key", id: id.as_bytes() }
 }

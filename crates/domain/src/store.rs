@@ -3,9 +3,16 @@
 use async_trait::async_trait;
 
 use crate::{
-    accounts::AccountStore, audit::AuditStore, one_time_codes::OneTimeCodeStore, outbox::OutboxStore,
-    sealing::PepperStore, sessions::SessionStore, sign_in::SignInStore, sign_up::SignUpStore,
-    signing_keys::SigningKeyStore, sweeper::SweepStore,
+    accounts::AccountStore,
+    audit::AuditStore,
+    one_time_codes::OneTimeCodeStore,
+    outbox::OutboxStore,
+    sealing::{PepperStore, ResealStore},
+    sessions::SessionStore,
+    sign_in::SignInStore,
+    sign_up::SignUpStore,
+    signing_keys::SigningKeyStore,
+    sweeper::SweepStore,
 };
 
 /// Every port of one store. What stands on a part of it takes that part: an `Arc<dyn Store>` is an
@@ -17,6 +24,7 @@ pub trait Store:
     + OneTimeCodeStore
     + OutboxStore
     + PepperStore
+    + ResealStore
     + SessionStore
     + SignInStore
     + SignUpStore

@@ -160,9 +160,26 @@ impl DynamoStore {
     }
 
     async fn backlog_of(&self, shard: u8) -> Result<Backlog, StoreError> {
-        let condition = Expression::new("#queue = :queue").value("queue", number(shard));
         let mut backlog = Backlog::default();
-        let mut start = None;
+        for row in self.pending_of(shard).await? {
+            let created_at = row.time("outbox.created_at")?;
+            backlog.pending += 1;
+            backlog.oldest = Some(backlog.oldest.map_or(created_at, |oldest| oldest.min(created_at)));
+        }
+        Ok(backlog)
+    }
+
+    /// The ids of all that waits.
+    pub(super) async fn pending(&self) -> Result<Vec<MessageId>, StoreError> {
+        let shards = try_join_all((0..SHARDS).map(|shard| self.pending_of(shard))).await?;
+        let id = |row: Found| row.id("outbox.sk").map(MessageId::from_bytes);
+        shards.into_iter().flatten().map(id).collect()
+    }
+
+    /// What the index has of the messages of a shard that wait.
+    async fn pending_of(&self, shard: u8) -> Result<Vec<Found>, StoreError> {
+        let condition = Expression::new("#queue = :queue").value("queue", number(shard));
+        let (mut pending, mut start) = (Vec::new(), None);
         loop {
             let call = self.client.query().table_name(&self.table).index_name(DUE_INDEX);
             let call = call
@@ -173,14 +190,10 @@ impl DynamoStore {
                 .set_exclusive_start_key(start);
             let _permit = self.gates.call().await?;
             let answer = call.send().await.map_err(unavailable)?;
-            for row in answer.items.unwrap_or_default() {
-                let created_at = Found(row).time("outbox.created_at")?;
-                backlog.pending += 1;
-                backlog.oldest = Some(backlog.oldest.map_or(created_at, |oldest| oldest.min(created_at)));
-            }
+            pending.extend(answer.items.unwrap_or_default().into_iter().map(Found));
             start = answer.last_evaluated_key;
             if start.is_none() {
-                return Ok(backlog);
+                return Ok(pending);
             }
         }
     }

@@ -7,6 +7,7 @@ use super::*;
 
 const ALGORITHMS: [SigningAlgorithm; 3] =
     [SigningAlgorithm::Es256, SigningAlgorithm::Rs256, SigningAlgorithm::EdDsa];
+const NOW: Timestamp = Timestamp::EPOCH;
 const CLAIMS: &[u8] = br#"{"iss":"https://id.example.com","sub":"0190","exp":4102444800}"#;
 
 fn id(second: i64) -> SigningKeyId {
@@ -16,7 +17,8 @@ fn id(second: i64) -> SigningKeyId {
 fn opened(keys: &JwtKeys, algorithm: SigningAlgorithm, second: i64) -> OpenedKey {
     let id = id(second);
     let GeneratedKey { private, public_jwk } = keys.generate(id, algorithm).unwrap();
-    OpenedKey { id, algorithm, public_jwk, private }
+    let life = KeyLife { signs_from: NOW, retires_at: None };
+    OpenedKey { id, algorithm, life, public_jwk, private }
 }
 
 fn keys(algorithm: SigningAlgorithm) -> JwtKeys {
@@ -26,7 +28,7 @@ fn keys(algorithm: SigningAlgorithm) -> JwtKeys {
 }
 
 fn kid(keys: &JwtKeys) -> String {
-    keys.current().keys.last().unwrap().kid.clone()
+    keys.current().last().unwrap().kid.clone()
 }
 
 fn encode(part: impl AsRef<[u8]>) -> String {
@@ -37,7 +39,7 @@ fn encode(part: impl AsRef<[u8]>) -> String {
 fn signed(keys: &JwtKeys, header: &str, claims: impl AsRef<[u8]>) -> String {
     let message = format!("{}.{}", encode(header), encode(claims));
     let current = keys.current();
-    let pair = &current.keys.last().unwrap().pair;
+    let pair = &current.last().unwrap().pair;
     let signature = pair.sign(message.as_bytes(), keys.random.secure_random()).unwrap();
     format!("{message}.{}", encode(signature))
 }
@@ -51,8 +53,8 @@ fn a_token_is_verified_by_its_maker() {
     for algorithm in ALGORITHMS {
         let keys = keys(algorithm);
         for kind in [JwtType::Session, JwtType::PreAuthorized] {
-            let token = keys.sign(kind, CLAIMS).unwrap();
-            assert_eq!(keys.verify(kind, &token).unwrap(), CLAIMS);
+            let token = keys.sign(kind, CLAIMS, NOW).unwrap();
+            assert_eq!(keys.verify(kind, &token, NOW).unwrap(), CLAIMS);
             let (first, _) = token.split_once('.').unwrap();
             let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(first).unwrap()).unwrap();
             assert_eq!(decoded, header(algorithm.as_str(), &kid(&keys), kind.as_str()));
@@ -65,8 +67,8 @@ fn a_token_is_verified_by_its_maker() {
 fn another_library_verifies_with_the_jwk_set() {
     for algorithm in ALGORITHMS {
         let keys = keys(algorithm);
-        let token = keys.sign(JwtType::Session, CLAIMS).unwrap();
-        let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&keys.jwk_set()).unwrap();
+        let token = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
+        let set: jsonwebtoken::jwk::JwkSet = serde_json::from_str(&keys.jwk_set(NOW)).unwrap();
         let parsed = jsonwebtoken::decode_header(&token).unwrap();
         assert_eq!(parsed.typ.as_deref(), Some("session+jwt"));
         let jwk = set.find(parsed.kid.as_deref().unwrap()).unwrap();
@@ -81,12 +83,12 @@ fn another_library_verifies_with_the_jwk_set() {
 #[test]
 fn the_jwk_set_has_every_key_and_nothing_private() {
     let keys = JwtKeys::new();
-    assert_eq!(keys.jwk_set(), r#"{"keys":[]}"#);
+    assert_eq!(keys.jwk_set(NOW), r#"{"keys":[]}"#);
     let all: Vec<OpenedKey> =
         ALGORITHMS.into_iter().zip(1..).map(|(a, second)| opened(&keys, a, second)).collect();
     let (ids, jwks): (Vec<_>, Vec<_>) = all.iter().map(|key| (key.id, key.public_jwk.clone())).unzip();
     keys.install(all).unwrap();
-    let set: Value = serde_json::from_str(&keys.jwk_set()).unwrap();
+    let set: Value = serde_json::from_str(&keys.jwk_set(NOW)).unwrap();
     let members = [
         ("ES256", &["alg", "crv", "kid", "kty", "use", "x", "y"][..]),
         ("RS256", &["alg", "e", "kid", "kty", "n", "use"]),
@@ -155,9 +157,13 @@ fn headers_that_are_not_ours_are_refused() {
         ];
         for (name, header, fault) in cases {
             let token = signed(&keys, &header, CLAIMS);
-            assert_eq!(keys.verify(JwtType::Session, &token), Err(fault), "{alg}, {name}");
+            assert_eq!(keys.verify(JwtType::Session, &token, NOW), Err(fault), "{alg}, {name}");
             let (unsigned, _) = token.rsplit_once('.').unwrap();
-            assert_eq!(keys.verify(JwtType::Session, &format!("{unsigned}.")), Err(fault), "{alg}, {name}");
+            assert_eq!(
+                keys.verify(JwtType::Session, &format!("{unsigned}."), NOW),
+                Err(fault),
+                "{alg}, {name}"
+            );
         }
     }
 }
@@ -166,14 +172,14 @@ fn headers_that_are_not_ours_are_refused() {
 #[test]
 fn kinds_are_not_interchangeable() {
     let keys = keys(SigningAlgorithm::Es256);
-    let token = keys.sign(JwtType::PreAuthorized, CLAIMS).unwrap();
-    assert_eq!(keys.verify(JwtType::Session, &token), Err(TokenFault::Type));
-    let token = keys.sign(JwtType::Session, CLAIMS).unwrap();
-    assert_eq!(keys.verify(JwtType::PreAuthorized, &token), Err(TokenFault::Type));
+    let token = keys.sign(JwtType::PreAuthorized, CLAIMS, NOW).unwrap();
+    assert_eq!(keys.verify(JwtType::Session, &token, NOW), Err(TokenFault::Type));
+    let token = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
+    assert_eq!(keys.verify(JwtType::PreAuthorized, &token, NOW), Err(TokenFault::Type));
     for typ in ["", "JWT", "jwt", "at+jwt", "logout+jwt", "dt+jwt", "SESSION+JWT", "application/session+jwt"]
     {
         let token = signed(&keys, &header("ES256", &kid(&keys), typ), CLAIMS);
-        assert_eq!(keys.verify(JwtType::Session, &token), Err(TokenFault::Type), "{typ}");
+        assert_eq!(keys.verify(JwtType::Session, &token, NOW), Err(TokenFault::Type), "{typ}");
     }
 }
 
@@ -182,7 +188,7 @@ fn kinds_are_not_interchangeable() {
 fn forged_signatures_are_refused() {
     for algorithm in ALGORITHMS {
         let keys = keys(algorithm);
-        let token = keys.sign(JwtType::Session, CLAIMS).unwrap();
+        let token = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
         let (message, signature) = token.rsplit_once('.').unwrap();
         let right = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let stranger = JwtKeys::new();
@@ -213,13 +219,13 @@ fn forged_signatures_are_refused() {
         for signature in forged {
             let token = format!("{message}.{}", encode(&signature));
             assert_eq!(
-                keys.verify(JwtType::Session, &token),
+                keys.verify(JwtType::Session, &token, NOW),
                 Err(TokenFault::Signature),
                 "{algorithm:?} {signature:?}"
             );
         }
         let other_claims = format!("{}.{}.{signature}", message.split_once('.').unwrap().0, encode("{}"));
-        assert_eq!(keys.verify(JwtType::Session, &other_claims), Err(TokenFault::Signature));
+        assert_eq!(keys.verify(JwtType::Session, &other_claims, NOW), Err(TokenFault::Signature));
     }
 }
 
@@ -227,19 +233,19 @@ fn forged_signatures_are_refused() {
 #[test]
 fn the_algorithm_is_the_keys() {
     let keys = keys(SigningAlgorithm::Rs256);
-    let public = keys.current().keys[0].pair.public_jwk(keys.current().keys[0].id);
+    let public = keys.current()[0].public_jwk.clone();
     let message = format!("{}.{}", encode(header("HS256", &kid(&keys), "session+jwt")), encode(CLAIMS));
     let secret = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, public.as_bytes());
     let token = format!("{message}.{}", encode(aws_lc_rs::hmac::sign(&secret, message.as_bytes())));
-    assert_eq!(keys.verify(JwtType::Session, &token), Err(TokenFault::Algorithm));
+    assert_eq!(keys.verify(JwtType::Session, &token, NOW), Err(TokenFault::Algorithm));
 }
 
 /// C54: one token has one text: padding, other alphabets, blanks and left-over bits are refused.
 #[test]
 fn other_texts_of_a_token_are_refused() {
     let keys = keys(SigningAlgorithm::EdDsa);
-    let token = keys.sign(JwtType::Session, br#"{"a":"~~~???"}"#).unwrap();
-    assert!(keys.verify(JwtType::Session, &token).is_ok());
+    let token = keys.sign(JwtType::Session, br#"{"a":"~~~???"}"#, NOW).unwrap();
+    assert!(keys.verify(JwtType::Session, &token, NOW).is_ok());
     let (message, signature) = token.rsplit_once('.').unwrap();
     // 64 bytes end in a character of which only two bits count; the next letter of the alphabet has the same two.
     let last = signature.chars().last().unwrap();
@@ -263,7 +269,7 @@ fn other_texts_of_a_token_are_refused() {
         token.replacen('e', "é", 1),
         format!("{message}.\u{0}"),
     ] {
-        let fault = keys.verify(JwtType::Session, &text).unwrap_err();
+        let fault = keys.verify(JwtType::Session, &text, NOW).unwrap_err();
         let expected = if text == ".." { TokenFault::Header } else { TokenFault::Format };
         assert_eq!(fault, expected, "{text:?}");
     }
@@ -273,18 +279,18 @@ fn other_texts_of_a_token_are_refused() {
 #[test]
 fn long_tokens_are_refused_unread() {
     let keys = keys(SigningAlgorithm::EdDsa);
-    let overhead = keys.sign(JwtType::Session, b"").unwrap().len();
+    let overhead = keys.sign(JwtType::Session, b"", NOW).unwrap().len();
     let claims_of = |length: usize| {
         let text = (length - overhead) / 4 * 3;
         format!(r#"{{"a":"{}"}}"#, "x".repeat(text - 8))
     };
-    let longest = keys.sign(JwtType::Session, claims_of(LONGEST_TOKEN).as_bytes()).unwrap();
+    let longest = keys.sign(JwtType::Session, claims_of(LONGEST_TOKEN).as_bytes(), NOW).unwrap();
     assert!(longest.len() <= LONGEST_TOKEN && longest.len() > LONGEST_TOKEN - 4);
-    assert!(keys.verify(JwtType::Session, &longest).is_ok());
-    let longer = keys.sign(JwtType::Session, claims_of(LONGEST_TOKEN + 4).as_bytes()).unwrap();
-    assert_eq!(keys.verify(JwtType::Session, &longer), Err(TokenFault::TooLong));
-    assert_eq!(keys.verify(JwtType::Session, &"x".repeat(LONGEST_TOKEN + 1)), Err(TokenFault::TooLong));
-    assert_eq!(keys.verify(JwtType::Session, &"x".repeat(LONGEST_TOKEN)), Err(TokenFault::Format));
+    assert!(keys.verify(JwtType::Session, &longest, NOW).is_ok());
+    let longer = keys.sign(JwtType::Session, claims_of(LONGEST_TOKEN + 4).as_bytes(), NOW).unwrap();
+    assert_eq!(keys.verify(JwtType::Session, &longer, NOW), Err(TokenFault::TooLong));
+    assert_eq!(keys.verify(JwtType::Session, &"x".repeat(LONGEST_TOKEN + 1), NOW), Err(TokenFault::TooLong));
+    assert_eq!(keys.verify(JwtType::Session, &"x".repeat(LONGEST_TOKEN), NOW), Err(TokenFault::Format));
 }
 
 /// C54: claims that two readers could read differently are refused though we signed them.
@@ -293,13 +299,41 @@ fn ambiguous_claims_are_refused() {
     let keys = keys(SigningAlgorithm::EdDsa);
     let header = header("EdDSA", &kid(&keys), "session+jwt");
     let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
-    assert!(keys.verify(JwtType::Session, &signed(&keys, &header, deep(32))).is_ok());
+    assert!(keys.verify(JwtType::Session, &signed(&keys, &header, deep(32)), NOW).is_ok());
     for claims in
         [r#"{"sub":"a","sub":"b"}"#, r#"{"x":{"s":1,"\u0073":2}}"#, "[]", "", "null", "{} {}", &deep(33)]
     {
         let token = signed(&keys, &header, claims);
-        assert_eq!(keys.verify(JwtType::Session, &token), Err(TokenFault::Claims), "{claims}");
+        assert_eq!(keys.verify(JwtType::Session, &token, NOW), Err(TokenFault::Claims), "{claims}");
     }
+}
+
+/// O8: of keys with a life of their own the one signs whose time has come, and none is taken or published past its end;
+/// each from the very moment on, and nothing has to be installed for it.
+#[test]
+fn keys_sign_and_retire_at_their_moments() {
+    let keys = JwtKeys::new();
+    let moment = Timestamp::from_seconds;
+    let mut old = opened(&keys, SigningAlgorithm::Es256, 1);
+    old.life.retires_at = Some(moment(200));
+    let mut new = opened(&keys, SigningAlgorithm::Es256, 2);
+    new.life.signs_from = moment(100);
+    let (old_id, new_id) = (old.id.to_string(), new.id.to_string());
+    keys.install(vec![old, new]).unwrap();
+    let signer =
+        |now| jsonwebtoken::decode_header(keys.sign(JwtType::Session, CLAIMS, now).unwrap()).unwrap();
+    let published = |now| -> Vec<String> {
+        let set: Value = serde_json::from_str(&keys.jwk_set(now)).unwrap();
+        set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(signer(moment(99)).kid.unwrap(), old_id);
+    assert_eq!(signer(moment(100)).kid.unwrap(), new_id);
+    assert_eq!(published(moment(0)), [old_id.clone(), new_id.clone()]);
+    let token = keys.sign(JwtType::Session, CLAIMS, moment(99)).unwrap();
+    assert!(keys.verify(JwtType::Session, &token, moment(199)).is_ok());
+    assert_eq!(published(moment(199)), [old_id, new_id.clone()]);
+    assert_eq!(keys.verify(JwtType::Session, &token, moment(200)), Err(TokenFault::UnknownKey));
+    assert_eq!(published(moment(200)), [new_id]);
 }
 
 /// C64: after a rotation the last key signs, and the tokens of the one before still count until it is gone.
@@ -309,33 +343,36 @@ fn the_last_key_signs_and_all_verify() {
     let old = opened(&keys, SigningAlgorithm::Es256, 1);
     let old_again = OpenedKey { private: old.private.clone(), public_jwk: old.public_jwk.clone(), ..old };
     keys.install(vec![old]).unwrap();
-    let before = keys.sign(JwtType::Session, CLAIMS).unwrap();
+    let before = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
     let new = opened(&keys, SigningAlgorithm::EdDsa, 2);
     let new_again = OpenedKey { private: new.private.clone(), public_jwk: new.public_jwk.clone(), ..new };
     keys.install(vec![old_again, new]).unwrap();
-    let after = keys.sign(JwtType::Session, CLAIMS).unwrap();
-    assert!(keys.verify(JwtType::Session, &before).is_ok() && keys.verify(JwtType::Session, &after).is_ok());
+    let after = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
+    assert!(
+        keys.verify(JwtType::Session, &before, NOW).is_ok()
+            && keys.verify(JwtType::Session, &after, NOW).is_ok()
+    );
     assert_ne!(before.split_once('.').unwrap().0, after.split_once('.').unwrap().0);
     keys.install(vec![new_again]).unwrap();
-    assert_eq!(keys.verify(JwtType::Session, &before), Err(TokenFault::UnknownKey));
+    assert_eq!(keys.verify(JwtType::Session, &before, NOW), Err(TokenFault::UnknownKey));
 }
 
 #[test]
 fn without_a_key_nothing_is_signed_or_verified() {
-    let token = keys(SigningAlgorithm::Es256).sign(JwtType::Session, CLAIMS).unwrap();
+    let token = keys(SigningAlgorithm::Es256).sign(JwtType::Session, CLAIMS, NOW).unwrap();
     let none = JwtKeys::new();
-    assert!(none.sign(JwtType::Session, CLAIMS).is_err());
-    assert_eq!(none.verify(JwtType::Session, &token), Err(TokenFault::UnknownKey));
+    assert!(none.sign(JwtType::Session, CLAIMS, NOW).is_err());
+    assert_eq!(none.verify(JwtType::Session, &token, NOW), Err(TokenFault::UnknownKey));
 }
 
 /// C58, C53: a key that cannot be read, or is of another algorithm, is refused, and the ones before stay.
 #[test]
 fn unreadable_keys_are_refused() {
     let keys = keys(SigningAlgorithm::Es256);
-    let token = keys.sign(JwtType::Session, CLAIMS).unwrap();
+    let token = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
     let other = opened(&keys, SigningAlgorithm::EdDsa, 2);
     let bad = OpenedKey { algorithm: SigningAlgorithm::Es256, ..other };
     let id = bad.id;
     assert_eq!(keys.install(vec![bad]).unwrap_err().id, id);
-    assert!(keys.verify(JwtType::Session, &token).is_ok());
+    assert!(keys.verify(JwtType::Session, &token, NOW).is_ok());
 }

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use symbolon_domain::{
-    sealing::{PepperStore, SealedBytes},
+    sealing::{PepperStore, ResealStore, SealedBytes, SealedKind, SealedRow},
     store_error::StoreError,
 };
 
 use super::{
     SqliteStore,
-    rows::{Failure, change, first},
+    rows::{Columns, Failure, all, change, first},
 };
 use crate::sql;
 
@@ -33,4 +33,57 @@ fn find(db: &Connection, name: &str) -> Result<Option<SealedBytes>, Failure> {
     first(db, sql::sealing::FIND, [name], |columns| {
         Ok(SealedBytes::new(columns.blob("peppers.pepper")?.to_vec()))
     })
+}
+
+#[async_trait]
+impl ResealStore for SqliteStore {
+    async fn sealed(
+        &self,
+        kind: SealedKind,
+        after: Option<&[u8]>,
+        limit: u32,
+    ) -> Result<Vec<SealedRow>, StoreError> {
+        let after = after.unwrap_or_default();
+        self.read(|db| match kind {
+            SealedKind::SigningKey => {
+                all(db, sql::sealing::SEALED_SIGNING_KEYS, params![after, limit], row_by_id)
+            }
+            SealedKind::Message => all(db, sql::sealing::SEALED_MESSAGES, params![after, limit], row_by_id),
+            SealedKind::Pepper => {
+                all(db, sql::sealing::SEALED_PEPPERS, params![name(after), limit], row_by_name)
+            }
+        })
+    }
+
+    async fn reseal(&self, kind: SealedKind, row: &SealedRow, new: &SealedBytes) -> Result<bool, StoreError> {
+        let (row, new) = (row.clone(), new.clone());
+        self.write(move |db| {
+            let (new, old) = (new.as_bytes(), row.sealed.as_bytes());
+            match kind {
+                SealedKind::SigningKey => {
+                    change(db, sql::sealing::RESEAL_SIGNING_KEY, params![new, row.id, old])
+                }
+                SealedKind::Message => change(db, sql::sealing::RESEAL_MESSAGE, params![new, row.id, old]),
+                SealedKind::Pepper => {
+                    change(db, sql::sealing::RESEAL_PEPPER, params![new, name(&row.id), old])
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// The names of peppers are ours, in ASCII.
+fn name(id: &[u8]) -> String {
+    String::from_utf8_lossy(id).into_owned()
+}
+
+fn row_by_id(columns: &mut Columns<'_>) -> Result<SealedRow, Failure> {
+    let id: [u8; 16] = columns.bytes("sealed.id")?;
+    Ok(SealedRow { id: id.to_vec(), sealed: SealedBytes::new(columns.blob("sealed.bytes")?.to_vec()) })
+}
+
+fn row_by_name(columns: &mut Columns<'_>) -> Result<SealedRow, Failure> {
+    let id = columns.text("peppers.name")?.as_bytes().to_vec();
+    Ok(SealedRow { id, sealed: SealedBytes::new(columns.blob("peppers.pepper")?.to_vec()) })
 }

@@ -229,6 +229,10 @@ impl Sealer for World {
     fn open(&self, _: SealedFor<'_>, sealed: &SealedBytes) -> Result<Zeroizing<Vec<u8>>, SealError> {
         Ok(Zeroizing::new(sealed.as_bytes().to_vec()))
     }
+
+    fn is_current(&self, _: &SealedBytes) -> bool {
+        true
+    }
 }
 
 #[async_trait]
@@ -248,11 +252,11 @@ impl TokenKeys for World {
         Ok(())
     }
 
-    fn sign(&self, kind: JwtType, claims: &[u8]) -> Result<String, SignError> {
+    fn sign(&self, kind: JwtType, claims: &[u8], _: Timestamp) -> Result<String, SignError> {
         Ok(format!("{}.{}", kind.as_str(), URL_SAFE_NO_PAD.encode(claims)))
     }
 
-    fn verify(&self, kind: JwtType, token: &str) -> Result<Vec<u8>, TokenFault> {
+    fn verify(&self, kind: JwtType, token: &str, _: Timestamp) -> Result<Vec<u8>, TokenFault> {
         let (shown, claims) = token.split_once('.').ok_or(TokenFault::Format)?;
         if shown != kind.as_str() {
             return Err(TokenFault::Type);
@@ -260,7 +264,7 @@ impl TokenKeys for World {
         URL_SAFE_NO_PAD.decode(claims).map_err(|_| TokenFault::Format)
     }
 
-    fn jwk_set(&self) -> String {
+    fn jwk_set(&self, _: Timestamp) -> String {
         r#"{"keys":[]}"#.to_owned()
     }
 }

@@ -1,4 +1,5 @@
-//! The workers beside the listeners: delivering messages, writing refusals, sweeping; and what they count.
+//! The workers beside the listeners: delivering messages, writing refusals, sweeping, tending the signing keys; and what
+//! they count.
 
 use std::{
     sync::{
@@ -12,6 +13,7 @@ use symbolon_api::Gauge;
 use symbolon_domain::{
     audit::Refusals,
     outbox::{Delivered, Outbox},
+    signing_keys::SigningKeys,
     sweeper::{Sweeper, Swept},
 };
 use tokio::task::JoinHandle;
@@ -20,6 +22,9 @@ use crate::{chain, settings::Settings, wiring::Service};
 
 /// Between two steps of the sweeper others get their turn.
 const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
+
+/// So often a node looks for keys that other nodes have made or retired.
+const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
 /// Starts them all; each ends when the future that `stop` makes for it does.
 pub(super) fn start<S>(
@@ -41,6 +46,7 @@ where
         )),
         tokio::spawn(write_refusals(service.refusals.clone(), audit.refusal_flush_interval.to_std(), stop())),
         tokio::spawn(sweep(service.sweeper.clone(), Arc::clone(tally), sweeper.interval.to_std(), stop())),
+        tokio::spawn(tend_keys(service.signing_keys.clone(), stop())),
     ]
 }
 
@@ -102,6 +108,20 @@ async fn sweep(sweeper: Sweeper, tally: Arc<Tally>, interval: Duration, stop: im
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Takes over what has become of the signing keys, and rotates them when it is time (O8).
+async fn tend_keys(keys: SigningKeys, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(KEYS_LOOKED_AT_EVERY) => {}
+        }
+        if let Err(error) = keys.tend().await {
+            tracing::error!(error = chain(&error), "the signing keys cannot be tended");
         }
     }
 }

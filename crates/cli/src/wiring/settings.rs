@@ -7,7 +7,7 @@ use symbolon_domain::{
     sessions::{BindingPolicy, SessionSettings},
     sign_in::SignInSettings,
     sign_up::SignUpSettings,
-    signing_keys,
+    signing_keys::{self, KeySchedule, SigningKeySettings},
     sweeper::SweeperSettings,
 };
 
@@ -79,11 +79,21 @@ pub(super) fn hashing(settings: &Settings) -> PasswordHashConfig {
     }
 }
 
-pub(super) const fn algorithm(settings: &Settings) -> signing_keys::SigningAlgorithm {
-    match settings.signing_keys.algorithm {
-        SigningAlgorithm::Es256 => signing_keys::SigningAlgorithm::Es256,
-        SigningAlgorithm::Rs256 => signing_keys::SigningAlgorithm::Rs256,
-        SigningAlgorithm::EdDsa => signing_keys::SigningAlgorithm::EdDsa,
+pub(super) fn signing_keys(settings: &Settings) -> SigningKeySettings {
+    let keys = &settings.signing_keys;
+    let (access, pre_authorized) =
+        (settings.sessions.access_lifetime.to_std(), settings.sign_in.pre_authorized_lifetime.to_std());
+    SigningKeySettings {
+        algorithm: match keys.algorithm {
+            SigningAlgorithm::Es256 => signing_keys::SigningAlgorithm::Es256,
+            SigningAlgorithm::Rs256 => signing_keys::SigningAlgorithm::Rs256,
+            SigningAlgorithm::EdDsa => signing_keys::SigningAlgorithm::EdDsa,
+        },
+        schedule: KeySchedule {
+            rotate_every: keys.rotate_every.to_std(),
+            publish_before: keys.publish_before.to_std(),
+            longest_token_life: access.max(pre_authorized),
+        },
     }
 }
 

@@ -44,6 +44,13 @@ impl Act {
     pub const MESSAGE_DROPPED: Self = Self::named("message.dropped");
     /// A signing key was made.
     pub const SIGNING_KEY_CREATED: Self = Self::named("signing_key.created");
+    /// A signing key was retired by hand.
+    pub const SIGNING_KEY_RETIRED: Self = Self::named("signing_key.retired");
+    /// A signing key that had retired was deleted.
+    pub const SIGNING_KEY_DELETED: Self = Self::named("signing_key.deleted");
+
+    /// What is sealed in the store was sealed anew under the first master key.
+    pub const MASTER_KEY_ROTATED: Self = Self::named("master_key.rotated");
 
     const fn named(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))

@@ -169,8 +169,8 @@ impl SessionTokens {
     ///
     /// # Errors
     /// There is no key to sign with.
-    pub fn sign_session(&self, claims: &SessionClaims) -> Result<SecretString, SignError> {
-        self.sign(JwtType::Session, claims)
+    pub fn sign_session(&self, claims: &SessionClaims, now: Timestamp) -> Result<SecretString, SignError> {
+        self.sign(JwtType::Session, claims, now)
     }
 
     /// A signed pre-authorized token for this ceremony.
@@ -199,7 +199,7 @@ impl SessionTokens {
             default_second_factor: EMAIL_OTP.to_owned(),
             cnf: binding.map(Confirmation::new),
         };
-        self.sign(JwtType::PreAuthorized, &claims)
+        self.sign(JwtType::PreAuthorized, &claims, now)
     }
 
     /// The claims of a session's access token that was signed by us and counts now.
@@ -207,7 +207,7 @@ impl SessionTokens {
     /// # Errors
     /// The first check that failed.
     pub fn read_session(&self, token: &str, now: Timestamp) -> Result<SessionClaims, TokenFault> {
-        let claims: SessionClaims = self.read(JwtType::Session, token)?;
+        let claims: SessionClaims = self.read(JwtType::Session, token, now)?;
         let standard = Standard { iss: &claims.iss, aud: &claims.aud, exp: claims.exp, nbf: claims.nbf };
         self.check(&standard, &self.audience, now)?;
         if claims.state == AUTHORIZED { Ok(claims) } else { Err(TokenFault::Claims) }
@@ -222,19 +222,24 @@ impl SessionTokens {
         token: &str,
         now: Timestamp,
     ) -> Result<PreAuthorizedClaims, TokenFault> {
-        let claims: PreAuthorizedClaims = self.read(JwtType::PreAuthorized, token)?;
+        let claims: PreAuthorizedClaims = self.read(JwtType::PreAuthorized, token, now)?;
         let standard = Standard { iss: &claims.iss, aud: &claims.aud, exp: claims.exp, nbf: claims.nbf };
         self.check(&standard, &self.second_factor_audience, now)?;
         if claims.state == PRE_AUTHORIZED { Ok(claims) } else { Err(TokenFault::Claims) }
     }
 
-    fn sign(&self, kind: JwtType, claims: &impl Serialize) -> Result<SecretString, SignError> {
+    fn sign(
+        &self,
+        kind: JwtType,
+        claims: &impl Serialize,
+        now: Timestamp,
+    ) -> Result<SecretString, SignError> {
         let claims = serde_json::to_vec(claims).map_err(|_| SignError("the claims are no JSON"))?;
-        self.keys.sign(kind, &claims).map(SecretString::from)
+        self.keys.sign(kind, &claims, now).map(SecretString::from)
     }
 
-    fn read<C: DeserializeOwned>(&self, kind: JwtType, token: &str) -> Result<C, TokenFault> {
-        let claims = self.keys.verify(kind, token)?;
+    fn read<C: DeserializeOwned>(&self, kind: JwtType, token: &str, now: Timestamp) -> Result<C, TokenFault> {
+        let claims = self.keys.verify(kind, token, now)?;
         serde_json::from_slice(&claims).map_err(|_| TokenFault::Claims)
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::KeyLife;
 use crate::{clock::Timestamp, id::SigningKeyId, sealing::SealedBytes};
 
 /// What a key signs with (RFC 7518, RFC 8037).
@@ -48,10 +49,14 @@ pub struct GeneratedKey {
 pub struct SigningKey {
     /// Its id, the `kid`.
     pub id: SigningKeyId,
+    /// Counts the keys of a store, from 1.
+    pub generation: u32,
     /// What it signs with.
     pub algorithm: SigningAlgorithm,
     /// When it was made.
     pub created_at: Timestamp,
+    /// From when to when it is used.
+    pub life: KeyLife,
     /// The public half as a JWK in JSON.
     pub public_jwk: String,
     /// The private half, sealed.
@@ -64,6 +69,8 @@ pub struct OpenedKey {
     pub id: SigningKeyId,
     /// What it signs with.
     pub algorithm: SigningAlgorithm,
+    /// From when to when it is used.
+    pub life: KeyLife,
     /// The public half as a JWK in JSON.
     pub public_jwk: String,
     /// PKCS#8 in DER.

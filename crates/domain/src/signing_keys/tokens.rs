@@ -1,7 +1,7 @@
 //! The port that signs and verifies our own JWTs.
 
 use super::{GeneratedKey, OpenedKey, SigningAlgorithm};
-use crate::id::SigningKeyId;
+use crate::{clock::Timestamp, id::SigningKeyId};
 
 /// What a JWT is for; its `typ`, which keeps kinds from being swapped (C52).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,25 +112,28 @@ pub trait TokenKeys: Send + Sync {
     /// The library refused.
     fn generate(&self, id: SigningKeyId, algorithm: SigningAlgorithm) -> Result<GeneratedKey, KeyError>;
 
-    /// Takes these keys in the place of the ones before; the last one signs.
+    /// Takes these keys, oldest first, in the place of the ones before.
     ///
     /// # Errors
     /// A key cannot be read; the ones before stay.
     fn install(&self, keys: Vec<OpenedKey>) -> Result<(), KeyError>;
 
-    /// Signs these claims (a JSON object) as a JWS in compact form, with `alg`, `kid` and `typ` in the header.
+    /// Signs these claims (a JSON object) as a JWS in compact form, with `alg`, `kid` and `typ` in the header, with
+    /// the key that signs at `now` ([`super::signing`]).
     ///
     /// # Errors
     /// There is no key.
-    fn sign(&self, kind: JwtType, claims: &[u8]) -> Result<String, SignError>;
+    fn sign(&self, kind: JwtType, claims: &[u8], now: Timestamp) -> Result<String, SignError>;
 
     /// Checks form, header, key, algorithm and signature, in this order of cost, and gives back the claims as
-    /// JSON, of which no member is named twice. What the claims say is the caller's to check.
+    /// JSON, of which no member is named twice. What the claims say is the caller's to check. A key that has retired at
+    /// `now` is none of ours.
     ///
     /// # Errors
     /// The first check that failed.
-    fn verify(&self, kind: JwtType, token: &str) -> Result<Vec<u8>, TokenFault>;
+    fn verify(&self, kind: JwtType, token: &str, now: Timestamp) -> Result<Vec<u8>, TokenFault>;
 
-    /// The public keys as a JWK set in JSON (RFC 7517).
-    fn jwk_set(&self) -> String;
+    /// The public keys that have not retired at `now` as a JWK set in JSON (RFC 7517), those that do not sign yet
+    /// included.
+    fn jwk_set(&self, now: Timestamp) -> String;
 }
