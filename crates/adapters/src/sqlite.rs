@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use symbolon_domain::{store::Store, store_error::StoreError};
 use tokio::sync::Notify;
 
@@ -43,6 +43,9 @@ mod writer;
 
 /// So long a connection waits for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Whoever finds a new file busy tries so often, and so far apart, to open it.
+const MOST_TRIES: u32 = 200;
+const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 /// What a burst of writes leaves behind as log is cut back to this many bytes.
 const LOG_LIMIT: i64 = 64 * 1024 * 1024;
 /// Statements that a connection keeps parsed: more than there are.
@@ -164,6 +167,11 @@ impl OpenError {
     fn engine(path: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
         |source| Self::Engine { path: path.to_owned(), source }
     }
+
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Engine { source, .. }
+            if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
 }
 
 /// A store in one SQLite file. It is every port of the domain that keeps something.
@@ -189,6 +197,10 @@ impl SqliteStore {
     /// # Errors
     /// See [`OpenError`]. A database that cannot be used is never made anew (X12).
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Arc<Self>, OpenError> {
+        patiently(|| Self::open_at_once(path, options))
+    }
+
+    fn open_at_once(path: &Path, options: &OpenOptions) -> Result<Arc<Self>, OpenError> {
         match (migrations::inspect(path)?, options) {
             (None, OpenOptions { missing: Missing::Refuse, .. }) => {
                 return Err(OpenError::Missing(path.to_owned()));
@@ -229,6 +241,18 @@ impl Store for SqliteStore {
     async fn close(&self) {
         self.writer.close().await;
     }
+}
+
+/// SQLite waits for another process that writes, but is busy at once where several open a new file at the same moment:
+/// whoever is not first tries again.
+fn patiently<T>(open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    for _ in 0..MOST_TRIES {
+        match open() {
+            Err(error) if error.is_busy() => thread::sleep(BETWEEN_TRIES),
+            opened => return opened,
+        }
+    }
+    open()
 }
 
 /// SQLite gives the log and its index the mode of the database.
