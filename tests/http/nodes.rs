@@ -163,3 +163,24 @@ async fn nodes_that_start_at_once_agree(#[values(Postgres, Dynamodb)] on: Engine
     let begun = third.user(ADA).begin_sign_in().await;
     begun.at(first).verify(&third.code_to(ADA).await).await;
 }
+
+/// C55, X14: a node whose clock is a minute behind takes the tokens that another has just made; one that is further behind
+/// does not. A token that has ended by a node's own clock has ended there.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_may_differ_a_little(#[values(Postgres, Dynamodb)] on: Engine) {
+    let first = TestApp::start(on).await;
+    let other = TestApp::of(first.home.clone(), |_| {}).await;
+    let ada = first.user(ADA).sign_up().await;
+    let there = ada.at(&other);
+    let (now, minute) = (first.clock_now(), Duration::from_secs(60));
+    for (clock, counts) in [
+        (now - minute, true),
+        (now - minute - Duration::from_secs(1), false),
+        (now + Duration::from_secs(899), true),
+        (now + Duration::from_secs(900), false),
+    ] {
+        other.clock.set(clock);
+        assert_eq!(there.is_active().await, counts, "{clock}");
+    }
+}

@@ -180,9 +180,28 @@ async fn client(options: &DynamoOptions) -> Client {
     Client::from_conf(config.build())
 }
 
-/// What the SDK says of a failure, down to its cause. It names no value.
-fn explain(error: impl std::error::Error + Send + Sync + 'static) -> String {
-    aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string()
+/// What an error and its causes say, each once, and what to do about the two that a new installation meets. The SDK's own
+/// rendering of it goes on for a page.
+fn explain(error: impl std::error::Error + 'static) -> String {
+    let mut said: Vec<String> = Vec::new();
+    let mut next: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !said.iter().any(|before| before.contains(&text)) {
+            said.push(text);
+        }
+        next = error.source();
+    }
+    let said = said.join(": ");
+    if said.contains("region") {
+        return format!("{said} (add region= to store.url, or set AWS_REGION)");
+    }
+    if said.contains("credential") || said.contains("identity") {
+        return format!(
+            "{said} (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role that may use the table)"
+        );
+    }
+    said
 }
 
 impl OpenError {

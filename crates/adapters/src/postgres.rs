@@ -102,6 +102,11 @@ pub enum OpenError {
         /// The newest that this program knows.
         known: u32,
     },
+    /// It keeps texts in another encoding.
+    #[error(
+        "the database of store.url has the encoding {0}: make one with ENCODING 'UTF8' TEMPLATE template0"
+    )]
+    Encoding(String),
     /// The server cannot be reached, or refused.
     #[error("cannot use the database of store.url")]
     Engine(#[source] EngineError),

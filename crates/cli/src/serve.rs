@@ -15,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::settings::Settings;
+use crate::settings::{Settings, StoreUrl};
 use crate::test_mode::{RecordingCarrier, TestClock};
 use crate::wiring::{self, Service, Surroundings, WiringError};
 use crate::{CommandResult, logging};
@@ -103,6 +103,9 @@ async fn start_in_test_mode(settings: &Settings) -> Result<Running, ServeError> 
             return Err(ServeError::TestModeInTheOpen { key, address });
         }
     }
+    if !matches!(settings.store.url, StoreUrl::Sqlite { .. }) {
+        tracing::warn!("test mode on a store that others may use: its clock decides for them too");
+    }
     let real = Surroundings::real();
     let clock = Arc::new(TestClock::new(real.clock));
     let mail = Arc::new(RecordingCarrier::new());
@@ -168,6 +171,8 @@ pub async fn start(
         stopping: not_ready.clone(),
     });
     let api = Api::new(use_cases(&service), http(settings, test_mode.is_some()), metrics);
+    // A clock that is set by hand must not decide what goes for good.
+    let sweeper = test_mode.is_none().then(|| service.sweeper.clone());
     let public = router(&api, test_mode);
 
     let (stop, stage) = watch::channel(Stage::Running);
@@ -196,7 +201,7 @@ pub async fn start(
             limits,
             reached(Stage::ManagementEnds),
         )),
-        workers: workers::start(&service, settings, &tally, || reached(Stage::WorkersEnd)),
+        workers: workers::start(&service, sweeper, settings, &tally, || reached(Stage::WorkersEnd)),
         service,
         stop,
     })

@@ -109,6 +109,9 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Clocks of nodes may differ by so much before what one of them has made is refused by another (C55).
+pub const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
+
 /// Tells the time. Read once per use case and passed on as a value.
 pub trait Clock: Send + Sync {
     /// The present moment.

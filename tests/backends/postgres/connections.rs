@@ -8,7 +8,10 @@ use futures::future::join_all;
 use sqlx::{Connection as _, Executor as _, Row as _};
 use symbolon_adapters::postgres::{PostgresOptions, PostgresStore};
 use symbolon_domain::{
-    accounts::AccountStore as _, effects::Effects, outbox::LeaseMessages, store::Store as _,
+    accounts::AccountStore,
+    effects::Effects,
+    outbox::{LeaseMessages, OutboxStore as _},
+    store::Store as _,
     store_error::StoreError,
 };
 
@@ -97,7 +100,7 @@ async fn callers_that_go_away_leave_the_connections_in_order() {
     }
     let renamed = rename(&narrow, &ada, "Ada").await;
     assert!(matches!(renamed, Ok(true)), "{renamed:?}");
-    let found = narrow.find(ada.id).await;
+    let found = AccountStore::find(&*narrow, ada.id).await;
     assert_eq!(found.unwrap().unwrap().name, Some("Ada".parse().unwrap()));
     let mut beside = fresh.database.beside().await;
     let open = "SELECT COUNT(*) FROM pg_stat_activity
@@ -124,4 +127,21 @@ async fn a_closed_store_has_finished_what_it_began() {
     let late = rename(&narrow, &ada, "Ada").await;
     assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
     narrow.close().await;
+}
+
+/// G3: a server that takes no writes, such as one that was demoted, is not ready; what only reads goes on.
+#[tokio::test]
+async fn a_server_without_writes_is_not_ready() {
+    let fresh = fresh().await;
+    let ada = person(&fresh.stores, "ada@example.org", at(0)).await;
+    fresh.store.backlog().await.unwrap();
+    let name = fresh.database.url.rsplit('/').next().unwrap().to_owned();
+    let demote = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+    fresh.database.beside().await.execute(sqlx::AssertSqlSafe(demote)).await.unwrap();
+    let store = PostgresStore::connect(&fresh.database.options()).await.unwrap();
+    let told = store.backlog().await.unwrap_err();
+    assert!(matches!(told, StoreError::Unavailable(_)), "{told:?}");
+    let refused = rename(&store, &ada, "Eve").await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
+    assert!(AccountStore::find(&*store, ada.id).await.unwrap().is_some());
 }

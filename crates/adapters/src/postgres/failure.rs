@@ -20,6 +20,8 @@ pub(super) enum Failure {
     Crowded,
     /// The server did not answer in time.
     Silent,
+    /// The server takes no writes.
+    ReadOnly,
     /// The store has been closed.
     Closed,
 }
@@ -55,7 +57,7 @@ impl Failure {
     pub(super) fn ends_connection(&self) -> bool {
         match self {
             Self::Silent => true,
-            Self::Corrupt(_) | Self::Contended | Self::Crowded | Self::Closed => false,
+            Self::Corrupt(_) | Self::Contended | Self::Crowded | Self::ReadOnly | Self::Closed => false,
             Self::Engine(error) | Self::Commit(error) => match error {
                 sqlx::Error::Database(_) => self
                     .code()
@@ -86,6 +88,7 @@ impl From<Failure> for StoreError {
             Failure::Corrupt(column) => Self::corrupt(column),
             Failure::Contended | Failure::Crowded => Self::Busy,
             Failure::Silent => Self::unavailable("the database does not answer"),
+            Failure::ReadOnly => Self::unavailable("the database takes no writes"),
             Failure::Closed => Self::unavailable("the database has been closed"),
             Failure::Engine(error) | Failure::Commit(error) => match code(&error).as_deref() {
                 // The last one: a lock that was not to be had in time.

@@ -76,6 +76,11 @@ pub async fn status(options: &PostgresOptions) -> Result<SchemaStatus, OpenError
 pub async fn up(options: &PostgresOptions) -> Result<Vec<Migration>, OpenError> {
     let options = super::address::parse(&options.url)?;
     let mut connection = connect(&options).await?;
+    let encoding = bounded(sqlx::query("SHOW server_encoding").fetch_one(&mut connection)).await?;
+    match encoding.try_get::<String, _>(0).map_err(OpenError::engine)? {
+        encoding if encoding == "UTF8" => {}
+        encoding => return Err(OpenError::Encoding(encoding)),
+    }
     let ran = apply(&mut connection).await.map_err(OpenError::engine)?;
     close(connection).await;
     Ok(ran)

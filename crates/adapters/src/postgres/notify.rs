@@ -230,13 +230,19 @@ async fn connect(options: &PgConnectOptions) -> Result<(PgListener, u32), End> {
         .connect_lazy_with(options.clone());
     let mut listener = bounded(PgListener::connect_with(&single)).await.map_err(End::Lost)?;
     listener.eager_reconnect(false);
-    bounded(listener.listen(CHANNEL)).await.map_err(|error| match error {
-        sqlx::Error::Database(_) => End::Refused(error),
-        _ => End::Lost(error),
-    })?;
+    bounded(listener.listen(CHANNEL))
+        .await
+        .map_err(|error| if is_unsupported(&error) { End::Refused(error) } else { End::Lost(error) })?;
     let row = bounded(sqlx::query("SELECT pg_backend_pid()").fetch_one(&mut listener)).await;
     let own_process = row.and_then(|row| row.try_get::<i32, _>(0)).map_err(End::Lost)?;
     Ok((listener, own_process.unsigned_abs()))
+}
+
+/// Does the engine not know `LISTEN`? A server that is shutting down refuses it too, and must be asked again.
+fn is_unsupported(error: &sqlx::Error) -> bool {
+    // Feature not supported, syntax error.
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("0A000" | "42601"))
 }
 
 async fn send(listener: &mut PgListener, unsent: &Unsent) -> Result<(), End> {
@@ -257,7 +263,59 @@ async fn bounded<T>(doing: impl Future<Output = Result<T, sqlx::Error>>) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use std::{borrow::Cow, error::Error, fmt};
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
     use super::*;
+
+    /// A refusal with this SQLSTATE.
+    #[derive(Debug)]
+    struct Refusal(&'static str);
+
+    impl fmt::Display for Refusal {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+    }
+
+    impl Error for Refusal {}
+
+    impl DatabaseError for Refusal {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    /// X3: a server that goes down or comes up is asked again; only an engine that knows no `LISTEN` is not.
+    #[test]
+    fn only_an_engine_without_notifications_is_given_up() {
+        let is_given_up = |code| is_unsupported(&sqlx::Error::Database(Box::new(Refusal(code))));
+        for passing in ["57P01", "57P02", "57P03", "53300", "25006", "08006"] {
+            assert!(!is_given_up(passing), "{passing}");
+        }
+        assert!(is_given_up("0A000") && is_given_up("42601"));
+    }
 
     /// G6: a newer version may tell of what this one does not know.
     #[test]

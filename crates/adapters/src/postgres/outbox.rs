@@ -39,6 +39,11 @@ const LEASE: &str = "
     WHERE o.id = due.id
     RETURNING o.id, o.kind, o.content, o.created_at, o.expires_at, o.attempts";
 
+/// Readiness asks for it: a server that takes no writes, such as one that was demoted, is not ready.
+const BACKLOG: &str = "
+    SELECT current_setting('transaction_read_only') = 'off', COUNT(*), MIN(created_at)
+    FROM outbox WHERE state = 'pending'";
+
 #[async_trait]
 impl OutboxStore for PostgresStore {
     async fn lease(&self, command: LeaseMessages) -> Result<Vec<LeasedMessage>, StoreError> {
@@ -81,8 +86,7 @@ impl OutboxStore for PostgresStore {
     }
 
     async fn backlog(&self) -> Result<Backlog, StoreError> {
-        let backlog =
-            self.runner.read(|db| Box::pin(first(db, sql::outbox::BACKLOG, values![], backlog))).await?;
+        let backlog = self.runner.read(|db| Box::pin(first(db, BACKLOG, values![], backlog))).await?;
         Ok(backlog.unwrap_or_default())
     }
 
@@ -104,6 +108,9 @@ async fn finish(db: &mut Db<'_>, command: &FinishMessage, effects: &Effects) -> 
 }
 
 fn backlog(columns: &mut Columns<'_>) -> Result<Backlog, Failure> {
+    if !columns.boolean("takes_writes")? {
+        return Err(Failure::ReadOnly);
+    }
     let pending = columns.number("outbox.id")?;
     Ok(Backlog { pending, oldest: columns.optional_timestamp("outbox.created_at")? })
 }

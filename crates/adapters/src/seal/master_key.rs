@@ -59,7 +59,10 @@ pub enum MasterKeyError {
         /// The file or variable.
         origin: String,
     },
-    /// The file cannot be made; `AlreadyExists` when it is there.
+    /// There is one already, and it stays as it is.
+    #[error("secrets.master_keys: {} is there already, and is never written over: choose another name", .0.display())]
+    AlreadyThere(PathBuf),
+    /// The file cannot be made.
     #[error("secrets.master_keys: {} cannot be made", path.display())]
     NotMade {
         /// The file.
@@ -119,9 +122,12 @@ impl MasterKey {
     /// disk when this returns. Of several who make the same file at once exactly one does.
     ///
     /// # Errors
-    /// The file is there already (`AlreadyExists`), or cannot be written.
+    /// The file is there already, or cannot be written.
     pub fn create_file(path: &Path, entropy: &dyn Entropy) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::NotMade { path: path.to_owned(), source };
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AlreadyExists => MasterKeyError::AlreadyThere(path.to_owned()),
+            _ => MasterKeyError::NotMade { path: path.to_owned(), source },
+        };
         let key = Self::generate(entropy);
         let temporary = temporary_name(path, entropy);
         let made = key.write_to(&temporary).and_then(|()| {
@@ -203,9 +209,7 @@ mod tests {
         let path = directory.path().join("master.key");
         write(&path, b"something", 0o600);
         let error = MasterKey::create_file(&path, &SystemEntropy::new()).unwrap_err();
-        assert!(
-            matches!(&error, MasterKeyError::NotMade { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
-        );
+        assert!(matches!(&error, MasterKeyError::AlreadyThere(there) if *there == path));
         assert_eq!(fs::read(&path).unwrap(), b"something");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }

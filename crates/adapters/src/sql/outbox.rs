@@ -40,4 +40,5 @@ pub(crate) const LIST: &str = concat!(summary!(), " WHERE id < $1 ORDER BY id DE
 
 pub(crate) const FIND: &str = concat!(summary!(), " WHERE id = $1");
 
+#[cfg(feature = "sqlite")]
 pub(crate) const BACKLOG: &str = "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE state = 'pending'";

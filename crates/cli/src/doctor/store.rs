@@ -56,14 +56,10 @@ pub(super) fn transport(url: &StoreUrl) -> Option<Check> {
 fn of_postgres(url: &PostgresUrl) -> Check {
     const ADVICE: &str =
         "let store.url end in ?sslmode=verify-full, with &sslrootcert=FILE for an authority of your own";
-    let by_environment = std::env::var_os("PGSSLMODE").is_some();
     match url.encryption() {
         _ if url.is_local() => Check::fine("transport", "the server is on this machine"),
-        Encryption::Unsaid if by_environment => {
-            Check::notice("transport", "PGSSLMODE in the environment decides on encryption", ADVICE)
-        }
         Encryption::Verified | Encryption::Unsaid => {
-            Check::fine("transport", "encrypted, and the server's certificate is checked")
+            Check::fine("transport", "only encrypted, and only with a server whose certificate is right")
         }
         Encryption::Unverified => {
             Check::notice("transport", "encrypted, but to any server that answers", ADVICE)

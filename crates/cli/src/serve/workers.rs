@@ -26,9 +26,10 @@ const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
 /// So often a node looks for keys that other nodes have made or retired.
 const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
 
-/// Starts them all; each ends when the future that `stop` makes for it does.
+/// Starts them all, a sweeper if there is to be one; each ends when the future that `stop` makes for it does.
 pub(super) fn start<S>(
     service: &Service,
+    sweeper: Option<Sweeper>,
     settings: &Settings,
     tally: &Arc<Tally>,
     stop: impl Fn() -> S,
@@ -36,8 +37,10 @@ pub(super) fn start<S>(
 where
     S: Future<Output = ()> + Send + 'static,
 {
-    let (messages, audit, sweeper) = (&settings.messages, &settings.audit, &settings.sweeper);
-    vec![
+    let (messages, audit) = (&settings.messages, &settings.audit);
+    let look = settings.sweeper.interval.to_std();
+    let sweep = sweeper.map(|sweeper| tokio::spawn(sweep(sweeper, Arc::clone(tally), look, stop())));
+    let others = [
         tokio::spawn(deliver(
             service.outbox.clone(),
             Arc::clone(tally),
@@ -45,9 +48,9 @@ where
             stop(),
         )),
         tokio::spawn(write_refusals(service.refusals.clone(), audit.refusal_flush_interval.to_std(), stop())),
-        tokio::spawn(sweep(service.sweeper.clone(), Arc::clone(tally), sweeper.interval.to_std(), stop())),
         tokio::spawn(tend_keys(service.signing_keys.clone(), stop())),
-    ]
+    ];
+    others.into_iter().chain(sweep).collect()
 }
 
 /// Delivers messages as they come, until it is told to stop; what is left then is for the next start.
@@ -95,7 +98,7 @@ async fn sweep(sweeper: Sweeper, tally: Arc<Tally>, interval: Duration, stop: im
             Ok(Swept::Deleted { rows, more }) => {
                 tally.swept.fetch_add(u32::try_from(rows).unwrap_or(u32::MAX), Ordering::Relaxed);
                 if rows > 0 {
-                    tracing::debug!(rows, "what had expired was deleted");
+                    tracing::info!(rows, "what had expired was deleted");
                 }
                 if more { BETWEEN_SWEEPS } else { interval }
             }

@@ -22,8 +22,7 @@ pub(super) fn load_or_create(
                 tracing::info!(path = %path.display(), "made a master key: back it up apart from the store");
             }
             // Another process that starts on the same new store was quicker.
-            Err(MasterKeyError::NotMade { source, .. })
-                if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(MasterKeyError::AlreadyThere(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }

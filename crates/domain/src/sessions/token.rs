@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::AuthenticationMethod;
 use crate::{
     actor::Role,
-    clock::Timestamp,
+    clock::{CLOCK_DIFFERENCE, Timestamp},
     entropy::Entropy,
     id::{AccountId, CeremonyId, SessionId, TokenId},
     secret::SecretHash,
@@ -243,7 +243,7 @@ impl SessionTokens {
         serde_json::from_slice(&claims).map_err(|_| TokenFault::Claims)
     }
 
-    /// Our own tokens are judged by our own clock, so there is no leeway.
+    /// A token that another node has just made is no token of the future (C55); its end is judged strictly.
     fn check(&self, claims: &Standard<'_>, audience: &str, now: Timestamp) -> Result<(), TokenFault> {
         if claims.iss != &*self.issuer {
             Err(TokenFault::Issuer)
@@ -251,7 +251,7 @@ impl SessionTokens {
             Err(TokenFault::Audience)
         } else if now.seconds() >= claims.exp {
             Err(TokenFault::Expired)
-        } else if now.seconds() < claims.nbf {
+        } else if (now + CLOCK_DIFFERENCE).seconds() < claims.nbf {
             Err(TokenFault::NotYetValid)
         } else {
             Ok(())

@@ -7,10 +7,7 @@
 use std::time::Duration;
 
 use super::SigningKey;
-use crate::clock::Timestamp;
-
-/// Clocks of nodes may differ by so much.
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
+use crate::clock::{CLOCK_DIFFERENCE, Timestamp};
 
 /// From when on a key signs, and until when its signatures are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

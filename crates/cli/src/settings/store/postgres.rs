@@ -38,7 +38,7 @@ pub enum InvalidPostgresUrl {
     Form,
     /// Probably a password with characters that mean something in a URL.
     #[error(
-        "cannot be told apart: write `@`, `/`, `?`, `#` and `%` in a user or password as %40, %2F, %3F, %23, %25"
+        "cannot be told apart: write `@`, `/`, `?`, `#`, `%` and a space in a user or password as %40, %2F, %3F, %23, %25, %20"
     )]
     Ambiguous,
     /// No host.
