@@ -19,9 +19,11 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
 };
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 mod activity;
@@ -138,10 +140,32 @@ impl Connections {
 
 /// One connection from its first byte to its end.
 async fn hold(stream: TcpStream, peer: SocketAddr, connections: Connections) {
-    let Connections { router, settings, places: free, mut stage } = connections;
-    let scarce = places(&settings) / 8;
     // A connection that cannot do without delay still works.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = connections.settings.tls.clone() else {
+        return converse(stream, peer, connections).await;
+    };
+    // Whoever does not come to an end with its handshake is cut off as if it did not send its headers.
+    let patience = connections.settings.header_timeout;
+    let mut stage = connections.stage.clone();
+    let handshake = tokio::select! {
+        done = tokio::time::timeout(patience, TlsAcceptor::from(tls).accept(stream)) => done,
+        _ = stage.wait_for(|stage| *stage != Stage::Serving) => return,
+    };
+    match handshake {
+        Ok(Ok(stream)) => converse(stream, peer, connections).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake has failed"),
+        Err(_) => {}
+    }
+}
+
+/// What is said over a connection that is set up.
+async fn converse<S>(stream: S, peer: SocketAddr, connections: Connections)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Connections { router, settings, places: free, mut stage } = connections;
+    let scarce = places(&settings) / 8;
     let activity = Arc::new(Activity::default());
     let stream = WatchedStream::new(stream, Arc::clone(&activity));
     let service = {

@@ -1,8 +1,9 @@
 //! What may be set about the HTTP face. Reading a configuration is not done here.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ipnet::IpNet;
+use tokio_rustls::rustls::ServerConfig;
 
 /// How requests are judged and answered.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ pub struct ServeSettings {
     pub shutdown_timeout: Duration,
     /// So many connections at once; further ones wait to be accepted.
     pub max_connections: u32,
+    /// Connections are TLS, with this certificate; without it they are not.
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 impl Default for ServeSettings {
@@ -82,6 +85,7 @@ impl Default for ServeSettings {
             keep_alive: Duration::from_secs(60),
             shutdown_timeout: Duration::from_secs(25),
             max_connections: 2_048,
+            tls: None,
         }
     }
 }

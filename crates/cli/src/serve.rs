@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use sd_notify::NotifyState;
 use symbolon_api::{
     Api, HttpSettings, Metrics, RateLimits, ServeSettings, Stopped, UseCases,
     management::{Management, Stopping, router as management_router},
@@ -20,8 +21,12 @@ use crate::test_mode::{RecordingCarrier, TestClock};
 use crate::wiring::{self, Service, Surroundings, WiringError};
 use crate::{CommandResult, logging};
 
-use self::workers::Tally;
+use self::{
+    tls::{Certificate, TlsError},
+    workers::Tally,
+};
 
+mod tls;
 mod workers;
 
 /// So long before it stops accepting the service says that it is not ready (X2).
@@ -55,6 +60,9 @@ pub enum ServeError {
     /// Signals cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
+    /// The public listener cannot speak TLS.
+    #[error("there is no TLS")]
+    Tls(#[from] TlsError),
     /// The service could not be put together.
     #[error(transparent)]
     Wiring(#[from] WiringError),
@@ -81,9 +89,18 @@ pub async fn run(settings: Settings, test_mode: bool) -> CommandResult {
         test_mode,
         "ready"
     );
+    tell_supervisor(NotifyState::Ready);
     wait_for_signal().await.map_err(ServeError::Signals)?;
     tracing::info!("stopping");
+    tell_supervisor(NotifyState::Stopping);
     Ok(running.stop().await?)
+}
+
+/// Tells systemd, where it has started us as a service of `Type=notify`, how far we are (G3, G4).
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told how far the service is");
+    }
 }
 
 async fn wait_for_signal() -> io::Result<()> {
@@ -155,6 +172,7 @@ pub async fn start(
     surroundings: Surroundings,
     test_mode: Option<TestMode>,
 ) -> Result<Running, ServeError> {
+    let certificate = Certificate::load(&settings.http.tls)?;
     let listener = listen("http.listen", settings.http.listen).await?;
     let management_listener = listen("management.listen", settings.management.listen).await?;
     let service = Arc::new(wiring::open(settings, surroundings).await?);
@@ -177,6 +195,7 @@ pub async fn start(
 
     let (stop, stage) = watch::channel(Stage::Running);
     let limits = serving(settings);
+    let tls = certificate.as_ref().map(Certificate::server).transpose()?;
     let reached = |wanted| {
         let mut stage = stage.clone();
         async move {
@@ -184,6 +203,9 @@ pub async fn start(
             drop(stage.wait_for(|stage| *stage >= wanted).await);
         }
     };
+    let mut workers = workers::start(&service, sweeper, settings, &tally, || reached(Stage::WorkersEnd));
+    let renewal = |certificate| tokio::spawn(tls::renew(certificate, reached(Stage::WorkersEnd)));
+    workers.extend(certificate.map(renewal));
     Ok(Running {
         address,
         management_address,
@@ -192,7 +214,7 @@ pub async fn start(
         public: tokio::spawn(symbolon_api::serve(
             listener,
             public,
-            limits.clone(),
+            ServeSettings { tls, ..limits.clone() },
             reached(Stage::PublicEnds),
         )),
         management: tokio::spawn(symbolon_api::serve(
@@ -201,7 +223,7 @@ pub async fn start(
             limits,
             reached(Stage::ManagementEnds),
         )),
-        workers: workers::start(&service, sweeper, settings, &tally, || reached(Stage::WorkersEnd)),
+        workers,
         service,
         stop,
     })

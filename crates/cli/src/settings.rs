@@ -45,7 +45,7 @@ pub use audit::AuditSettings;
 pub use aws::{AwsRegion, InvalidAwsRegion};
 pub use catalogue::{Catalogue, Key};
 pub use duration::{Duration, InvalidDuration};
-pub use http::{CorsSettings, HttpSettings};
+pub use http::{CorsSettings, HttpSettings, TlsSettings};
 pub use load::{Loaded, ShownSetting};
 pub use log::{InvalidLogFilter, LogFilter, LogFormat, LogSettings};
 pub use mailbox::{InvalidMailbox, Mailbox};

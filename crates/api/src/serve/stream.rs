@@ -1,4 +1,4 @@
-//! A TCP stream that tells [`Activity`] when bytes come, and that closes politely after a refusal.
+//! A stream that tells [`Activity`] when bytes come, and that closes politely after a refusal.
 //!
 //! Closing a socket whose client is still sending makes the kernel send a reset, which may destroy the answer before
 //! the client has read it. So after a refusal the sending half is closed first, and what still comes is read and
@@ -15,8 +15,7 @@ use std::{
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead as _, ReadBuf},
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Sleep,
 };
 
@@ -27,15 +26,15 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 /// A stream under watch.
-pub(super) struct WatchedStream {
-    inner: TokioIo<TcpStream>,
+pub(super) struct WatchedStream<S> {
+    inner: TokioIo<S>,
     activity: Arc<Activity>,
     lingering: Option<Pin<Box<Sleep>>>,
     thrown_away: usize,
 }
 
-impl WatchedStream {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+impl<S: AsyncRead + Unpin> WatchedStream<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
         Self { inner: TokioIo::new(stream), activity, lingering: None, thrown_away: 0 }
     }
 
@@ -57,7 +56,7 @@ impl WatchedStream {
     }
 }
 
-impl Read for WatchedStream {
+impl<S: AsyncRead + Unpin> Read for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -71,7 +70,7 @@ impl Read for WatchedStream {
     }
 }
 
-impl Write for WatchedStream {
+impl<S: AsyncRead + AsyncWrite + Unpin> Write for WatchedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, bytes)
     }

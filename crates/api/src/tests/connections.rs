@@ -28,6 +28,7 @@ impl Server {
             keep_alive: Duration::from_millis(1_200),
             shutdown_timeout: Duration::from_secs(3),
             max_connections: 64,
+            tls: None,
         };
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);

@@ -1,6 +1,7 @@
 //! `[http]`: the public listener and its limits.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use ipnet::{IpNet, Ipv4Net};
 use schemars::JsonSchema;
@@ -20,6 +21,8 @@ pub struct HttpSettings {
     /// Addresses and networks of the proxies whose forwarded headers count. From anyone else those headers are
     /// ignored.
     pub trusted_proxies: Vec<AddressRange>,
+    /// TLS on the public listener.
+    pub tls: TlsSettings,
     /// Which other origins' pages may call the service.
     pub cors: CorsSettings,
     /// How long one request may take, from its last header to the end of the answer.
@@ -39,6 +42,16 @@ pub struct HttpSettings {
     pub shutdown_timeout: Duration,
 }
 
+/// TLS on the public listener. Without it something in front of the service must see to it, or nobody does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSettings {
+    /// The certificate and those that it was issued by, in PEM. It is read anew when the file changes.
+    pub cert: Option<PathBuf>,
+    /// Its private key in PEM, in a file that is not open to everybody.
+    pub key: Option<PathBuf>,
+}
+
 /// Cross-origin requests (the Fetch standard's CORS protocol).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +66,7 @@ impl Default for HttpSettings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             public_url: WebOrigin::http("localhost", 8080),
             trusted_proxies: loopback(),
+            tls: TlsSettings::default(),
             cors: CorsSettings::default(),
             request_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(5),
@@ -65,6 +79,14 @@ impl Default for HttpSettings {
 
 impl HttpSettings {
     pub(super) fn conflicts(&self, found: &mut Vec<Conflict>) {
+        if self.tls.cert.is_some() != self.tls.key.is_some() {
+            let message = "one is set without the other: TLS needs a certificate and its key".to_owned();
+            found.push(Conflict::new(&["http.tls.cert", "http.tls.key"], message));
+        }
+        if self.tls.cert.is_some() && !self.public_url.is_https() {
+            let message = format!("is {}, and the listener speaks TLS: https:// it must be", self.public_url);
+            found.push(Conflict::new(&["http.public_url", "http.tls.cert"], message));
+        }
         if self.shutdown_timeout < self.request_timeout {
             found.push(Conflict::new(
                 &["http.shutdown_timeout", "http.request_timeout"],
