@@ -18,4 +18,5 @@ mod ses;
 mod sessions;
 mod sign_in;
 mod sign_up;
+mod smtp;
 mod test_mode;
