@@ -289,6 +289,23 @@ async fn nothing_of_a_message_over_smtp_reaches_the_log() {
     assert!(!log.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == code));
 }
 
+/// G4: a stop does not wait for a mail server that is silent; the message comes back when its lease ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_does_not_wait_for_a_silent_mail_server() {
+    let server = MailServer::start(TlsMode::StartTls);
+    server.fails(Step::Content, Does::Stall);
+    let home = Home::on(Sqlite).await;
+    let variables = server.variables();
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut binary = Binary::of(&home, &[], &variables);
+    binary.user(ADA).begin_sign_up().await;
+    server.has_stalled().await;
+    assert!(binary.terminate().success());
+    assert!(binary.log().contains("still on their way"));
+    logged_in_store(&home, "pending").await;
+}
+
 /// Until the list of messages says this word.
 async fn logged_in_store(home: &Home, word: &str) {
     for _ in 0..300 {

@@ -92,9 +92,11 @@ impl Identity {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("certificate.pem"), made.cert.pem()).unwrap();
-        std::fs::write(directory.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        Self { directory, key: made.signing_key.serialize_der(), certificate: made.cert.der().to_vec() }
+        let (key, certificate) = (made.signing_key.serialize_der(), made.cert.der().to_vec());
+        let write = |name: &str, text: String| std::fs::write(directory.path().join(name), text).unwrap();
+        write("certificate.pem", pem("CERTIFICATE", &certificate));
+        write("key.pem", pem("PRIVATE KEY", &key));
+        Self { directory, key, certificate }
     }
 
     /// The file of its certificate.
@@ -404,6 +406,13 @@ impl Conversation {
         }
         Some(line)
     }
+}
+
+/// RFC 7468.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn address_in(line: &str) -> String {
