@@ -2,6 +2,7 @@
 
 mod commands;
 mod configuration;
+mod outbox;
 mod readme;
 mod store;
 mod stores;

@@ -19,4 +19,5 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod signing_keys;
+mod smtp;
 mod test_mode;

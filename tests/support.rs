@@ -5,7 +5,9 @@ pub(crate) mod binary;
 pub(crate) mod call;
 pub(crate) mod dynamodb_proxy;
 pub(crate) mod engines;
+pub(crate) mod messages;
 pub(crate) mod postgres;
+pub(crate) mod smtp;
 pub(crate) mod user;
 
 pub(crate) use self::{
@@ -16,5 +18,6 @@ pub(crate) use self::{
     call::{Answer, Call, client},
     engines::{Database, Engine, Home, Table},
     postgres::Cluster,
+    smtp::MailServer,
     user::{Host, PASSWORD, Pending, SignedIn},
 };

@@ -1,4 +1,4 @@
-//! The suite of `OutboxStore`: listing, waiting. Leases are in [`leases`].
+//! The suite of `OutboxStore`: listing, waiting. Leases are in [`leases`], other attempts at once in [`retries`].
 
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use super::{
 };
 
 mod leases;
+mod retries;
 
-pub(crate) use self::leases::*;
+pub(crate) use self::{leases::*, retries::*};
 
 /// Longer than any test takes: who waits for so long has not been woken.
 const FOREVER: Duration = Duration::from_secs(3_600);

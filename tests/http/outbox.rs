@@ -1,20 +1,22 @@
 //! Messages whose carrier fails: tried again, given up at their end, refused for good (M1, M2, M3).
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 use rstest::rstest;
-use symbolon_domain::{
-    outbox::{CarrierError, Email, EmailCarrier, MessageState, MessageSummary},
-    page::PageRequest,
-};
+use symbolon_domain::outbox::{CarrierError, Email, EmailCarrier, MessageState, MessageSummary};
+use tokio::sync::{Barrier, Notify};
 
 use crate::support::{
     Engine::{self, Dynamodb, Postgres, Sqlite},
     Host as _, TestApp,
+    messages::{all_are, eventually, message},
 };
 
 const ADA: &str = "ada@example.org";
@@ -51,21 +53,81 @@ impl EmailCarrier for MoodyCarrier {
     }
 }
 
-async fn message(app: &TestApp) -> MessageSummary {
-    app.service.outbox.list(PageRequest::first()).await.unwrap().items.remove(0)
+/// A carrier that takes its time with one address, until it is told to get on.
+#[derive(Default)]
+struct SlowCarrier {
+    is_asked: AtomicBool,
+    gets_on: Notify,
 }
 
-/// Until this holds of the newest message; the service's own worker may have it in its hands.
-async fn eventually(app: &TestApp, wanted: impl Fn(&MessageSummary) -> bool) -> MessageSummary {
-    for _ in 0..500 {
-        app.service.outbox.deliver_due().await.unwrap();
-        let found = message(app).await;
-        if wanted(&found) {
-            return found;
+const SLOW: &str = "slow@example.org";
+
+#[async_trait]
+impl EmailCarrier for SlowCarrier {
+    async fn send(&self, email: &Email) -> Result<(), CarrierError> {
+        if email.to == SLOW {
+            self.is_asked.store(true, Ordering::SeqCst);
+            self.gets_on.notified().await;
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        Ok(())
     }
-    panic!("the message stays as it is: {:?}", message(app).await);
+}
+
+/// M1: a message that its carrier takes long over holds up neither those that were leased with it nor those that come
+/// after it, and nobody else sends it meanwhile.
+#[rstest]
+#[tokio::test]
+async fn a_slow_message_holds_up_no_other(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let carrier = Arc::new(SlowCarrier::default());
+    let app = TestApp::with_carrier(on, carrier.clone()).await;
+    app.user(SLOW).begin_sign_up().await;
+    for person in 0..3 {
+        app.user(&format!("beside{person}@example.org")).begin_sign_up().await;
+    }
+    let delivered = |wanted: usize| {
+        move |found: &[MessageSummary]| {
+            found.iter().filter(|message| message.state == MessageState::Delivered).count() == wanted
+        }
+    };
+    all_are(&app, delivered(3)).await;
+    assert!(carrier.is_asked.load(Ordering::SeqCst));
+    app.user("later@example.org").begin_sign_up().await;
+    let found = all_are(&app, delivered(4)).await;
+    let slow = found.iter().find(|message| message.state == MessageState::Pending).unwrap();
+    assert_eq!((slow.attempts, slow.reason.as_deref()), (1, None), "{slow:?}");
+    carrier.gets_on.notify_one();
+    let found = all_are(&app, delivered(5)).await;
+    assert!(found.iter().all(|message| message.attempts == 1), "{found:?}");
+}
+
+/// M2: what is leased together is sent together: the last is given back when the first is.
+#[rstest]
+#[tokio::test]
+async fn a_leased_batch_is_sent_at_once(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::with_carrier(on, MoodyCarrier::new(Mood::Down)).await;
+    for person in 0..4 {
+        app.user(&format!("person{person}@example.org")).begin_sign_up().await;
+    }
+    let due = all_are(&app, |found| found.iter().all(|message| message.reason.is_some())).await;
+    let due = due.iter().filter_map(|message| message.next_attempt_at).max().unwrap();
+    let home = app.stop().await;
+
+    // They meet at a carrier that lets nobody through before all are there.
+    let together = Arc::new(TogetherCarrier(Barrier::new(4)));
+    let app = TestApp::of_with_carrier(home, together).await;
+    app.clock.set(due + Duration::from_secs(60));
+    all_are(&app, |found| found.iter().all(|message| message.state == MessageState::Delivered)).await;
+}
+
+/// Takes four messages at a time, or none.
+struct TogetherCarrier(Barrier);
+
+#[async_trait]
+impl EmailCarrier for TogetherCarrier {
+    async fn send(&self, _: &Email) -> Result<(), CarrierError> {
+        self.0.wait().await;
+        Ok(())
+    }
 }
 
 /// M2: tried again after min(30, 2·n) seconds and up to one of jitter; delivered when the carrier is back.

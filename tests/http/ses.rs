@@ -12,17 +12,19 @@ use std::{
 use mail_parser::MessageParser;
 use serde_json::Value as Json;
 use symbolon::settings::{EmailCarrier, Mailbox, Settings};
-use symbolon_domain::{
-    clock::Timestamp,
-    outbox::{MessageState, MessageSummary},
-    page::PageRequest,
-};
+use symbolon_domain::outbox::MessageState;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
 };
 
-use crate::support::{Binary, Engine::Sqlite, Home, TestApp, client, code_in, engines::told};
+use crate::support::{
+    Binary,
+    Engine::Sqlite,
+    Home, TestApp, client, code_in,
+    engines::told,
+    messages::{eventually, is_delivered, waits},
+};
 
 const ADA: &str = "ada.canary@example.org";
 
@@ -175,39 +177,6 @@ fn through(endpoint: &str, sender: &str) -> impl FnOnce(&mut Settings) {
 
 fn code_of(raw: &str) -> String {
     code_in(&MessageParser::default().parse(raw).unwrap().body_text(0).unwrap())
-}
-
-async fn message(app: &TestApp) -> MessageSummary {
-    app.service.outbox.list(PageRequest::first()).await.unwrap().items.remove(0)
-}
-
-/// Until this holds of the newest message; the service's own worker may have it in its hands.
-async fn eventually(app: &TestApp, wanted: impl Fn(&MessageSummary) -> bool) -> MessageSummary {
-    for _ in 0..1_500 {
-        app.service.outbox.deliver_due().await.unwrap();
-        let found = message(app).await;
-        if wanted(&found) {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the message stays as it is: {:?}", message(app).await);
-}
-
-/// After this attempt it waits for another one, for this reason; when that is due.
-async fn waits(app: &TestApp, attempt: u32, reason: &str) -> Timestamp {
-    // While a worker has it, it is due at the end of the lease, which is later.
-    let is_postponed = |due: Timestamp| due.since(app.clock_now()) <= Duration::from_secs(31);
-    let waiting = eventually(app, |found| {
-        found.attempts == attempt && found.reason.is_some() && found.next_attempt_at.is_some_and(is_postponed)
-    });
-    let waiting = waiting.await;
-    assert_eq!((waiting.state, waiting.reason.as_deref()), (MessageState::Pending, Some(reason)));
-    waiting.next_attempt_at.unwrap()
-}
-
-async fn is_delivered(app: &TestApp) {
-    eventually(app, |found| found.state == MessageState::Delivered).await;
 }
 
 /// M5: a sign-up's code arrives through SES, as the message that it is with every carrier.

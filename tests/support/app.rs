@@ -102,6 +102,11 @@ impl TestApp {
         Self::assemble(home, Surrounding::default(), |_| {}, Some(carrier)).await
     }
 
+    /// The service over a store that may have something in it already, with this carrier in the place of the configured one.
+    pub(crate) async fn of_with_carrier(home: impl Into<Arc<Home>>, carrier: Arc<dyn EmailCarrier>) -> Self {
+        Self::assemble(home.into(), Surrounding::default(), |_| {}, Some(carrier)).await
+    }
+
     /// The service over a store that may have something in it already.
     pub(crate) async fn of(home: impl Into<Arc<Home>>, change: impl FnOnce(&mut Settings)) -> Self {
         Self::assemble(home.into(), Surrounding::default(), change, None).await

@@ -68,13 +68,14 @@ fn check_clippy(checkout: &Checkout) -> Outcome {
 /// The program as a newcomer builds it, with each store alone and with all of AWS, and the adapters without any store: a
 /// feature that only another package of the workspace switches on is missed by every check of the whole workspace.
 fn check_alone(checkout: &Checkout) -> Outcome {
-    let builds: [&[&str]; 6] = [
+    let builds: [&[&str]; 7] = [
         &[],
         &["--features", "aws"],
         &["--no-default-features", "--features", "sqlite"],
         &["--no-default-features", "--features", "postgres"],
         &["--no-default-features", "--features", "dynamodb"],
         &["--package", "symbolon-adapters", "--no-default-features"],
+        &["--package", "symbolon-adapters", "--no-default-features", "--features", "smtp"],
     ];
     for features in builds {
         process::run(checkout.cargo(&["clippy"]).args(features).args(["--", "-D", "warnings"]))?;

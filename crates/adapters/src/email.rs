@@ -5,9 +5,13 @@ mod file;
 mod mime;
 #[cfg(feature = "ses")]
 mod ses;
+#[cfg(feature = "smtp")]
+mod smtp;
 
 #[cfg(feature = "ses")]
 pub use self::ses::{NoRegion, SenderState, SesCarrier, SesOptions};
+#[cfg(feature = "smtp")]
+pub use self::smtp::{SmtpCarrier, SmtpError, SmtpLogin, SmtpOptions, SmtpTls};
 pub use self::{
     file::FileCarrier,
     mime::{InvalidSender, Sender},

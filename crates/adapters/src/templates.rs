@@ -1,11 +1,14 @@
 //! The texts of messages: embedded defaults, which an operator's directory replaces file by file at run time (M4).
 //! How a message looks on its way is the carrier's business ([`crate::email`]).
 //!
-//! Each kind of message has three files, `<kind>.subject.txt`, `<kind>.txt` and `<kind>.html`; the HTML ones share
-//! `layout.html`. All of them know `service_name`, `public_url` and `language`, and the message's own variables.
-//! HTML is escaped, text is not. A variable that is not there is an error, never a gap.
+//! Each kind of message has three files in each language, `<kind>.subject.txt`, `<kind>.txt` and `<kind>.html`; the HTML
+//! ones share `layout.html`. All of them know `service_name`, `public_url` and `language`, and the message's own
+//! variables. HTML is escaped, text is not. A variable that is not there is an error, never a gap.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use symbolon_domain::outbox::{MessageKind, RenderError, RenderedText, Templates};
@@ -24,20 +27,31 @@ pub struct TemplateGlobals<'a> {
     pub public_url: &'a str,
 }
 
-/// The templates of one language, all of which have been tried.
+/// The templates for one language, all of which have been tried.
 #[derive(Debug)]
 pub struct TemplateSet {
     environment: Environment<'static>,
+    /// What each kind of message is in: the language itself, or the one in its place.
+    languages: HashMap<MessageKind, String>,
 }
 
 impl TemplateSet {
-    fn with_globals(language: &str, globals: TemplateGlobals<'_>) -> Self {
+    fn with_globals(globals: TemplateGlobals<'_>) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.add_global("language", language);
         environment.add_global("service_name", globals.service_name);
         environment.add_global("public_url", globals.public_url);
-        Self { environment }
+        Self { environment, languages: HashMap::new() }
+    }
+
+    fn language(&self, kind: MessageKind) -> &str {
+        self.languages.get(&kind).map_or("en", String::as_str)
+    }
+
+    fn values(&self, kind: MessageKind, variables: &BTreeMap<String, String>) -> Value {
+        let language = ("language", self.language(kind));
+        let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Value::from_pairs(std::iter::once(language).chain(variables))
     }
 
     fn fill(&self, template: &str, variables: &Value) -> Result<String, minijinja::Error> {
@@ -61,7 +75,7 @@ impl Templates for TemplateSet {
         kind: MessageKind,
         variables: &BTreeMap<String, String>,
     ) -> Result<RenderedText, RenderError> {
-        let variables = values(variables);
+        let variables = self.values(kind, variables);
         let fill = |part| {
             self.fill_part(kind, part, &variables).map_err(|(template, error)| RenderError {
                 template,
@@ -114,10 +128,6 @@ impl fmt::Display for RenderFault {
 }
 
 impl std::error::Error for RenderFault {}
-
-fn values(variables: &BTreeMap<String, String>) -> Value {
-    Value::from_pairs(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-}
 
 /// A header is one line: whatever would begin another becomes a blank.
 fn one_line(text: &str) -> String {

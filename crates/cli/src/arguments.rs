@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use symbolon_domain::outbox::MessageKind;
 
-use crate::settings::Override;
+use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
 
 /// Self-hosted authentication and token service.
 #[derive(Clone, Debug, Parser)]
@@ -46,7 +48,7 @@ pub enum Command {
     /// Explain a token. It is read from standard input or a file, never from an argument.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Look at messages on their way.
+    /// Look at messages on their way, and try mail out.
     #[command(subcommand)]
     Outbox(OutboxCommand),
     /// Look at what happened.
@@ -150,6 +152,36 @@ pub enum OutboxCommand {
         /// The message's id.
         id: String,
     },
+    /// Send a message that waits for its next attempt now.
+    Retry {
+        /// The message's id.
+        id: String,
+    },
+    /// Send a test message through the configured carrier, and say how it took it. Needs no store.
+    TestSend {
+        /// Whom to.
+        address: String,
+    },
+    /// Show what messages of a kind look like, filled with sample values. Nothing is sent, and no store is needed.
+    Preview(PreviewArguments),
+}
+
+/// Which message to show, and how.
+#[derive(Clone, Debug, Args)]
+pub struct PreviewArguments {
+    /// What the message is about.
+    #[arg(value_parser = PossibleValuesParser::new(MessageKind::ALL.map(MessageKind::as_str)))]
+    pub kind: String,
+    /// The language, over `messages.language`: a tag such as `de`.
+    #[arg(long, value_name = "TAG", value_parser = language_tag)]
+    pub language: Option<LanguageTag>,
+    /// The HTML part, in the place of subject and text.
+    #[arg(long)]
+    pub html: bool,
+}
+
+fn language_tag(text: &str) -> Result<LanguageTag, InvalidLanguageTag> {
+    LanguageTag::try_from(text.to_owned())
 }
 
 /// Audit events.

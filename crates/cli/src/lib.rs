@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, KeysCommand, TokenCommand};
+use crate::arguments::{Arguments, Command, KeysCommand, OutboxCommand, TokenCommand};
 use crate::output::Output;
 use crate::serve::ServeError;
 use crate::settings::{LoadOptions, Problem, Settings};
@@ -49,6 +49,15 @@ pub enum CommandError {
     /// There is no such thing in the store.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// It is there, and cannot be done to it.
+    #[error("{0}")]
+    Refused(&'static str),
+    /// A message was not taken.
+    #[error(transparent)]
+    Carrier(#[from] symbolon_domain::outbox::CarrierError),
+    /// A template is broken.
+    #[error(transparent)]
+    Template(#[from] symbolon_domain::outbox::RenderError),
     /// A token does not count.
     #[error("the token does not count: {0}")]
     Token(String),
@@ -117,6 +126,12 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Serve(arguments) => block_on(serve::run(load(options)?, arguments.test_mode)),
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
+        Command::Outbox(OutboxCommand::Preview(arguments)) => {
+            outbox::preview::run(arguments, &load(options)?, output)
+        }
+        Command::Outbox(OutboxCommand::TestSend { address }) => {
+            block_on(outbox::test_send::run(address, &load(options)?, output))
+        }
         Command::Account(_)
         | Command::Token(_)
         | Command::Outbox(_)

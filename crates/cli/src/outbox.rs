@@ -1,12 +1,21 @@
-//! `symbolon outbox list|show`: messages without their content (M1).
+//! `symbolon outbox list|show|retry`: messages without their content (M1). Trying mail out, in [`test_send`] and
+//! [`preview`], needs none that is in the outbox.
 
 use serde::Serialize;
-use symbolon_domain::{clock::Timestamp, id::MessageId, outbox::MessageSummary};
+use symbolon_domain::{
+    actor::{Actor, Origin},
+    clock::Timestamp,
+    id::{MessageId, RequestId},
+    outbox::{MessageState, MessageSummary, Retried},
+};
 
 use crate::arguments::OutboxCommand;
 use crate::output::{Output, or_dash};
 use crate::wiring::Service;
 use crate::{CommandError, CommandResult, page};
+
+pub mod preview;
+pub mod test_send;
 
 /// A message as an operator sees it.
 #[derive(Serialize)]
@@ -35,10 +44,30 @@ pub async fn run(command: &OutboxCommand, service: &Service, output: &mut Output
             page::tell_next(&listed, output)
         }
         OutboxCommand::Show { id } => {
-            let id = id.parse().map_err(|_| CommandError::Argument("not a message id"))?;
-            let found = service.outbox.find(id).await?.ok_or(CommandError::NotFound("message"))?;
+            let found = service.outbox.find(parse(id)?).await?.ok_or(CommandError::NotFound("message"))?;
             Ok(output.record(&MessageRow::from(&found))?)
         }
+        OutboxCommand::Retry { id } => retry(parse(id)?, service, output).await,
+        // They need no store.
+        OutboxCommand::TestSend { .. } | OutboxCommand::Preview(_) => Ok(()),
+    }
+}
+
+fn parse(id: &str) -> Result<MessageId, CommandError> {
+    id.parse().map_err(|_| CommandError::Argument("not a message id"))
+}
+
+async fn retry(id: MessageId, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    let request_id = RequestId::new(service.clock.now(), &*service.entropy);
+    let origin = Origin { request_id, ip: None, user_agent: None };
+    match service.outbox.retry(id, Actor::Operator, &origin).await? {
+        Retried::Due => Ok(output.line("the message is due now: `symbolon serve` sends it")?),
+        Retried::Leased => Err(CommandError::Refused("a worker has the message in its hands: wait a minute")),
+        Retried::Ended(MessageState::Dropped) => Err(CommandError::Refused(
+            "the message was given up, and its content is gone: whoever needs it asks for a new one",
+        )),
+        Retried::Ended(_) => Err(CommandError::Refused("the message was delivered, and its content is gone")),
+        Retried::Unknown => Err(CommandError::NotFound("message")),
     }
 }
 

@@ -28,6 +28,7 @@ mod sessions;
 mod sign_in;
 mod sign_up;
 mod signing_keys;
+mod smtp;
 mod sources;
 mod store;
 mod sweeper;
@@ -63,6 +64,7 @@ pub use sessions::{SessionBinding, SessionsSettings};
 pub use sign_in::SignInSettings;
 pub use sign_up::SignUpSettings;
 pub use signing_keys::{SigningAlgorithm, SigningKeysSettings};
+pub use smtp::{InvalidMailHost, MailHost, SmtpSettings, TlsMode};
 pub use sources::{LoadOptions, Override};
 pub use store::{
     DynamoTable, Encryption, InvalidDynamoTable, InvalidPostgresUrl, InvalidStoreUrl, PostgresUrl,
@@ -156,7 +158,7 @@ impl Settings {
         self.sessions.conflicts(&mut found);
         self.signing_keys.conflicts(&mut found);
         self.store.conflicts(&mut found);
-        self.messages.email.conflicts(&mut found);
+        self.messages.conflicts(&mut found);
         if self.http.listen == self.management.listen && self.http.listen.port() != 0 {
             let message = format!(
                 "is {}, as `http.listen` is: health and metrics need a listener of their own",

@@ -27,7 +27,7 @@ use symbolon_domain::{
 };
 
 use self::store::Opened;
-use crate::settings::Settings;
+use crate::settings::{LanguageTag, Settings};
 
 pub(crate) mod email;
 mod error;
@@ -150,7 +150,7 @@ async fn assemble(
     let outbox = OutboxPorts {
         store: store.clone(),
         sealer: Arc::clone(&sealer),
-        templates: Arc::new(templates(configured)?),
+        templates: Arc::new(templates(configured, &configured.messages.language)?),
         email: around_email(email::carrier(&configured.messages.email).await?),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
@@ -245,11 +245,11 @@ fn sign_up_ports(
     })
 }
 
-fn templates(settings: &Settings) -> Result<TemplateSet, WiringError> {
-    let messages = &settings.messages;
+/// The templates for this language.
+pub(crate) fn templates(settings: &Settings, language: &LanguageTag) -> Result<TemplateSet, WiringError> {
     let public_url = settings.http.public_url.to_string();
     let globals = TemplateGlobals { service_name: SERVICE_NAME, public_url: &public_url };
-    TemplateSet::load(messages.templates.as_deref(), messages.language.as_str(), globals)
+    TemplateSet::load(settings.messages.templates.as_deref(), language.as_str(), globals)
         .map_err(WiringError::Templates)
 }
 

@@ -19,6 +19,7 @@ use crate::{
 mod carrier;
 mod deliver;
 mod model;
+mod retry;
 mod store;
 
 pub use self::{
@@ -27,7 +28,8 @@ pub use self::{
     model::{
         Backlog, Lease, LeasedMessage, MessageContent, MessageKind, MessageState, MessageSummary, NewMessage,
     },
-    store::{FinishMessage, LeaseMessages, OutboxStore, PostponeMessage},
+    retry::Retried,
+    store::{FinishMessage, LeaseMessages, OutboxStore, PostponeMessage, RetryMessage},
 };
 
 /// How the outbox works.

@@ -6,7 +6,7 @@ use symbolon_adapters::dynamodb::{DynamoOptions, DynamoStore};
 use symbolon_domain::{
     audit::Act,
     effects::Effects,
-    outbox::{FinishMessage, LeaseMessages, MessageState},
+    outbox::{FinishMessage, LeaseMessages, MessageState, RetryMessage},
     page::PageRequest,
     sessions::RevokeSessions,
     sign_in::throttle::ThrottleLimits,
@@ -148,6 +148,9 @@ async fn count() -> Vec<String> {
     );
     counted!(lines, proxy, "account: list (1)", stores.accounts.list(page));
 
+    let waiting = stores.outbox.list(page).await.unwrap().items[0].id;
+    let retry = RetryMessage { id: waiting, now: at(90) };
+    counted!(lines, proxy, "outbox: retry a message", stores.outbox.retry(retry, Effects::default()));
     let lease = LeaseMessages { lease: [1; 16], now: at(90), until: at(150), limit: 1 };
     let leased = counted!(lines, proxy, "outbox: lease a message", stores.outbox.lease(lease));
     let finish = FinishMessage {

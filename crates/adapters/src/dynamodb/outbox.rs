@@ -15,7 +15,7 @@ use symbolon_domain::{
     id::MessageId,
     outbox::{
         Backlog, FinishMessage, LeaseMessages, LeasedMessage, MessageKind, MessageState, MessageSummary,
-        NewMessage, OutboxStore, PostponeMessage,
+        NewMessage, OutboxStore, PostponeMessage, Retried, RetryMessage,
     },
     page::{Page, PageRequest},
     sealing::SealedBytes,
@@ -66,6 +66,14 @@ impl OutboxStore for DynamoStore {
 
     async fn postpone(&self, command: PostponeMessage) -> Result<bool, StoreError> {
         Ok(self.transact(postpone(&command)).await? == Written::Done)
+    }
+
+    async fn retry(&self, command: RetryMessage, effects: Effects) -> Result<Retried, StoreError> {
+        if self.transact(retry(&command, &effects)).await? == Written::Done {
+            return Ok(Retried::Due);
+        }
+        let found = self.find(command.id).await?;
+        Ok(found.map_or(Retried::Unknown, |found| found.not_retried()))
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<MessageSummary>, StoreError> {
@@ -230,6 +238,16 @@ fn postpone(command: &PostponeMessage) -> Transaction {
         .value("reason", text(&*command.reason));
     let mut transaction = Transaction::default();
     transaction.update(keys::message(command.id), update, is_held(&command.lease));
+    transaction
+}
+
+/// Only what is pending has a place in the index, and only what somebody holds has a lease.
+fn retry(command: &RetryMessage, effects: &Effects) -> Transaction {
+    let update = Expression::new("SET #next_attempt_at = :now").value("now", time(command.now));
+    let is_waiting = Expression::new("attribute_exists(#queue) AND attribute_not_exists(#lease)");
+    let mut transaction = Transaction::default();
+    transaction.update(keys::message(command.id), update, is_waiting);
+    effects::write(&mut transaction, effects);
     transaction
 }
 

@@ -43,6 +43,12 @@ impl Sender {
         identities
     }
 
+    /// The part of the address behind the `@`.
+    #[cfg(feature = "smtp")]
+    pub(super) fn domain(&self) -> &str {
+        self.0.email.domain()
+    }
+
     /// The message in full, the same bytes however often it is made.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use symbolon_domain::{
     id::MessageId,
     outbox::{
         Backlog, FinishMessage, LeaseMessages, LeasedMessage, MessageKind, MessageState, MessageSummary,
-        NewMessage, OutboxStore, PostponeMessage,
+        NewMessage, OutboxStore, PostponeMessage, Retried, RetryMessage,
     },
     page::{Page, PageRequest},
     sealing::SealedBytes,
@@ -72,6 +72,10 @@ impl OutboxStore for PostgresStore {
             .await
     }
 
+    async fn retry(&self, command: RetryMessage, effects: Effects) -> Result<Retried, StoreError> {
+        self.runner.transaction(|db| Box::pin(retry(db, command, &effects))).await
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<MessageSummary>, StoreError> {
         let (before, most) = page_bounds(page);
         let rows = self
@@ -105,6 +109,16 @@ async fn finish(db: &mut Db<'_>, command: &FinishMessage, effects: &Effects) -> 
         effects::write(db, effects).await?;
     }
     Ok(is_held)
+}
+
+async fn retry(db: &mut Db<'_>, command: RetryMessage, effects: &Effects) -> Result<Retried, Failure> {
+    let RetryMessage { id, now } = command;
+    if change(db, sql::outbox::RETRY, values![now, id]).await? {
+        effects::write(db, effects).await?;
+        return Ok(Retried::Due);
+    }
+    let found = first(db, sql::outbox::FIND, values![id], summary).await?;
+    Ok(found.map_or(Retried::Unknown, |found| found.not_retried()))
 }
 
 fn backlog(columns: &mut Columns<'_>) -> Result<Backlog, Failure> {

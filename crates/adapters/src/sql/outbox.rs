@@ -29,6 +29,10 @@ pub(crate) const FINISH: &str = "
 pub(crate) const POSTPONE: &str = "
     UPDATE outbox SET next_attempt_at = $1, reason = $2, lease = NULL WHERE id = $3 AND lease = $4";
 
+/// Of a message that waits and that nobody holds.
+pub(crate) const RETRY: &str = "
+    UPDATE outbox SET next_attempt_at = $1 WHERE id = $2 AND state = 'pending' AND lease IS NULL";
+
 /// What may be shown of a message.
 macro_rules! summary {
     () => {

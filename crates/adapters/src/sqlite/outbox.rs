@@ -9,7 +9,7 @@ use symbolon_domain::{
     id::MessageId,
     outbox::{
         Backlog, FinishMessage, LeaseMessages, LeasedMessage, MessageKind, MessageState, MessageSummary,
-        NewMessage, OutboxStore, PostponeMessage,
+        NewMessage, OutboxStore, PostponeMessage, Retried, RetryMessage,
     },
     page::{Page, PageRequest},
     sealing::SealedBytes,
@@ -68,6 +68,19 @@ impl OutboxStore for SqliteStore {
                 command.lease,
             ];
             change(db, sql::outbox::POSTPONE, values)
+        })
+        .await
+    }
+
+    async fn retry(&self, command: RetryMessage, effects: Effects) -> Result<Retried, StoreError> {
+        self.write(move |db| {
+            let id = command.id.as_bytes();
+            if change(db, sql::outbox::RETRY, params![command.now.micros(), id])? {
+                effects::write(db, &effects)?;
+                return Ok(Retried::Due);
+            }
+            let found = first(db, sql::outbox::FIND, [id], summary)?;
+            Ok(found.map_or(Retried::Unknown, |found| found.not_retried()))
         })
         .await
     }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use symbolon_domain::outbox::MessageKind;
+use symbolon_domain::outbox::{MessageKind, RenderError, RenderedText, Templates as _};
 
-use super::{Part, TemplateGlobals, TemplateSet, sources::Sources, values};
+use super::{Part, TemplateGlobals, TemplateSet, sources::Sources};
 
 /// What is wrong with a template, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,9 @@ impl fmt::Display for TemplateProblem {
 impl std::error::Error for TemplateProblem {}
 
 impl TemplateSet {
-    /// Reads the templates of a language and fills each of them with sample values. Files in `<directory>/<language>/`
-    /// take the place of the embedded ones of the same name.
+    /// Reads the templates for a language and fills each of them with sample values. Files in `<directory>/<language>/`
+    /// take the place of the embedded ones of the same name. A message that there is nothing of in this language is in
+    /// the language without its region (`de` for `de-AT`), or else in English.
     ///
     /// # Errors
     /// Everything that is wrong with the templates.
@@ -46,11 +47,17 @@ impl TemplateSet {
         globals: TemplateGlobals<'_>,
     ) -> Result<Self, Vec<TemplateProblem>> {
         let sources = Sources::new(directory, language);
-        let mut problems = sources.problems_of_directory();
-        let mut set = Self::with_globals(language, globals);
+        let mut problems = sources.problems_of_directories();
+        let mut set = Self::with_globals(globals);
+        let mut found = vec![sources.layout()];
+        for kind in MessageKind::ALL {
+            let language = sources.language_of(kind);
+            set.languages.insert(kind, language.to_owned());
+            found.extend(Part::ALL.into_iter().map(|part| sources.find(language, &part.file_name(kind))));
+        }
         let mut origins = BTreeMap::new();
-        for name in Sources::names() {
-            match sources.find(name) {
+        for source in found {
+            match source {
                 Ok(source) => {
                     origins.insert(source.name.clone(), source.origin);
                     if let Err(error) = set.environment.add_template_owned(source.name.clone(), source.text) {
@@ -66,9 +73,17 @@ impl TemplateSet {
         if problems.is_empty() { Ok(set) } else { Err(problems) }
     }
 
+    /// A message of this kind, filled with sample values (M4), and the language that it is in.
+    ///
+    /// # Errors
+    /// The template is broken, which loading has found out already.
+    pub fn preview(&self, kind: MessageKind) -> Result<(RenderedText, &str), RenderError> {
+        Ok((self.render(kind, &samples(kind))?, self.language(kind)))
+    }
+
     fn try_out(&self, kind: MessageKind, origins: &Origins) -> Vec<TemplateProblem> {
         let samples = samples(kind);
-        let variables = values(&samples);
+        let variables = self.values(kind, &samples);
         let try_part = |part: Part| match self.fill_part(kind, part, &variables) {
             Ok(text) => lacks(part, &text, &samples).map(|problem| TemplateProblem {
                 file: origin(origins, &part.file_name(kind)),
@@ -88,7 +103,7 @@ pub(super) fn samples(kind: MessageKind) -> BTreeMap<String, String> {
     let (name, value) = match kind {
         MessageKind::SignUpCode | MessageKind::SignInCode => ("code", "123456"),
         MessageKind::SignInLocked => ("failures", "10"),
-        MessageKind::AccountExists => return BTreeMap::new(),
+        MessageKind::AccountExists | MessageKind::Test => return BTreeMap::new(),
     };
     BTreeMap::from([(name.to_owned(), value.to_owned())])
 }

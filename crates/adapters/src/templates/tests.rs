@@ -7,8 +7,26 @@ use super::{load::samples, *};
 const GLOBALS: TemplateGlobals<'_> =
     TemplateGlobals { service_name: "Symbolon", public_url: "https://id.example.com" };
 
+/// The languages that come with the program.
+const LANGUAGES: [&str; 2] = ["en", "de"];
+
 fn embedded() -> TemplateSet {
-    TemplateSet::load(None, "en", GLOBALS).unwrap()
+    embedded_in("en")
+}
+
+fn embedded_in(language: &str) -> TemplateSet {
+    TemplateSet::load(None, language, GLOBALS).unwrap()
+}
+
+/// Every message in every language, filled with sample values.
+fn every_message() -> impl Iterator<Item = (String, MessageKind, RenderedText)> {
+    LANGUAGES.into_iter().flat_map(|language| {
+        MessageKind::ALL.into_iter().map(move |kind| {
+            let set = embedded_in(language);
+            let (content, language) = set.preview(kind).unwrap();
+            (format!("{}.{language}", kind.as_str()), kind, content)
+        })
+    })
 }
 
 /// A directory with these files in `en/`.
@@ -37,17 +55,33 @@ fn long_numbers(text: &str) -> Vec<&str> {
     text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 6).collect()
 }
 
+/// M4: every message as people read it.
+#[test]
+fn every_message_reads_as_it_was_written() {
+    let mut names = Vec::new();
+    for (name, _, content) in every_message() {
+        let RenderedText { subject, text, html } = content;
+        insta::assert_snapshot!(name.clone(), format!("{subject}\n\n{text}\n\n{html}"));
+        names.push(name);
+    }
+    names.dedup();
+    assert_eq!(
+        names.len(),
+        MessageKind::ALL.len() * LANGUAGES.len(),
+        "no language stands in for another: {names:?}"
+    );
+}
+
 /// M4: a message's text part carries its code and no other run of digits that could be taken for one.
 #[test]
 fn the_code_is_the_only_long_number() {
-    for kind in MessageKind::ALL {
+    for (name, kind, content) in every_message() {
         let samples = samples(kind);
-        let rendered = embedded().render(kind, &samples).unwrap();
         let expected: Vec<&str> = samples.get("code").map(String::as_str).into_iter().collect();
-        assert_eq!(long_numbers(&rendered.text), expected, "{}", kind.as_str());
-        assert!(long_numbers(&rendered.subject).is_empty(), "{}", kind.as_str());
+        assert_eq!(long_numbers(&content.text), expected, "{name}");
+        assert!(long_numbers(&content.subject).is_empty(), "{name}");
         for value in samples.values() {
-            assert!(rendered.text.contains(value) && rendered.html.contains(value), "{}", kind.as_str());
+            assert!(content.text.contains(value) && content.html.contains(value), "{name}");
         }
     }
 }
@@ -55,9 +89,8 @@ fn the_code_is_the_only_long_number() {
 /// C29: the only address in a message is the configured one, and there is nothing to click on.
 #[test]
 fn messages_name_only_the_configured_address() {
-    for kind in MessageKind::ALL {
-        let rendered = embedded().render(kind, &samples(kind)).unwrap();
-        for text in [&rendered.text, &shown(&rendered.html)] {
+    for (_, _, content) in every_message() {
+        for text in [&content.text, &shown(&content.html)] {
             assert_eq!(text.matches("://").count(), 1, "{text}");
             assert!(text.contains("https://id.example.com"), "{text}");
             assert!(!text.contains("<a") && !text.to_lowercase().contains("click"), "{text}");
@@ -65,26 +98,41 @@ fn messages_name_only_the_configured_address() {
     }
 }
 
+/// M4: nothing is fetched when a message is opened, and nothing runs; without pictures and style sheets it is whole.
+#[test]
+fn a_message_fetches_and_runs_nothing() {
+    for (name, _, content) in every_message() {
+        let html = content.html.to_lowercase();
+        for part in ["src=", "href=", "url(", "@import", "<script", "<img", "<link", "<style", "<iframe"] {
+            assert!(!html.contains(part), "{part} in {name}");
+        }
+        let tags = html.split('<').map(|tag| tag.split('>').next().unwrap());
+        assert!(tags.into_iter().all(|tag| !tag.contains(" on")), "a handler in {name}");
+        let language = name.rsplit_once('.').unwrap().1;
+        assert!(html.contains(&format!("<html lang=\"{language}\">")), "{name}");
+    }
+}
+
 #[test]
 fn text_and_html_say_the_same() {
     let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
-    for kind in MessageKind::ALL {
-        let rendered = embedded().render(kind, &samples(kind)).unwrap();
-        let html = shown(&rendered.html);
+    for (name, _, content) in every_message() {
+        let html = shown(&content.html);
         let (_, body) = html.split_once("<body").unwrap();
         let mut seen = String::new();
         for piece in body.split('<').skip(1) {
             seen.push_str(piece.split_once('>').unwrap().1);
             seen.push(' ');
         }
-        assert_eq!(words(&seen), words(&rendered.text), "{}", kind.as_str());
+        assert_eq!(words(&seen), words(&content.text), "{name}");
+        assert!(content.text.lines().all(|line| line.chars().count() <= 76), "{name}");
     }
 }
 
 #[test]
 fn subjects_are_one_short_line() {
-    for kind in MessageKind::ALL {
-        let subject = embedded().render(kind, &samples(kind)).unwrap().subject;
+    for (_, _, content) in every_message() {
+        let subject = content.subject;
         assert!(!subject.is_empty() && subject.len() < 78 && !subject.contains('\n'), "{subject}");
         assert!(subject.contains("Symbolon"), "{subject}");
     }
@@ -151,27 +199,51 @@ fn templates_are_tried_with_sample_values() {
             "en/account_exists.txt:2: undefined value",
             "en/layout.html:2: undefined value",
             "en/layout.html:2: undefined value",
+            "en/layout.html:2: undefined value",
         ]
     );
 }
 
+/// M4: a message that there is nothing of in a language is in the language without its region, or in English, whole.
 #[test]
-fn a_language_that_is_not_embedded_needs_every_file_but_the_layout() {
+fn another_language_takes_the_place_of_a_missing_one() {
+    let same = |one: &TemplateSet, other: &TemplateSet| {
+        MessageKind::ALL.into_iter().all(|kind| one.preview(kind).unwrap() == other.preview(kind).unwrap())
+    };
+    assert!(same(&embedded_in("de-AT"), &embedded_in("de")));
+    assert!(same(&embedded_in("fr"), &embedded_in("en")));
+    assert!(!same(&embedded_in("de"), &embedded_in("en")));
+
     let directory = tempfile::tempdir().unwrap();
-    assert_eq!(problems(directory.path(), "de").len(), 13, "the directory and twelve files");
-    fs::create_dir(directory.path().join("de")).unwrap();
-    for kind in MessageKind::ALL {
-        for part in Part::ALL {
-            let code = if samples(kind).contains_key("code") { "{{ code }}" } else { "" };
-            let text = format!("Grüße {code}");
-            fs::write(directory.path().join("de").join(part.file_name(kind)), text).unwrap();
-        }
+    fs::create_dir(directory.path().join("fr")).unwrap();
+    for part in ["subject.txt", "txt", "html"] {
+        let file = directory.path().join("fr").join(format!("sign_in_code.{part}"));
+        fs::write(file, "Code {{ code }} ({{ language }})").unwrap();
     }
-    assert!(TemplateSet::load(Some(directory.path()), "de", GLOBALS).is_ok());
-    fs::remove_file(directory.path().join("de").join("account_exists.txt")).unwrap();
+    let set = TemplateSet::load(Some(directory.path()), "fr-CA", GLOBALS).unwrap();
+    let (content, language) = set.preview(MessageKind::SignInCode).unwrap();
+    assert_eq!((content.text.as_str(), language), ("Code 123456 (fr)", "fr"));
+    let (content, language) = set.preview(MessageKind::SignUpCode).unwrap();
+    assert_eq!(language, "en");
+    assert!(content.html.contains("<html lang=\"en\">"));
+}
+
+/// M4: half a message is a mistake, and so is a directory for no language that is asked for.
+#[test]
+fn a_language_has_all_of_a_message_or_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let found = problems(directory.path(), "fr");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("fr: cannot be read"), "{found:?}");
+    fs::create_dir(directory.path().join("fr")).unwrap();
+    fs::write(directory.path().join("fr/account_exists.txt"), "Bonjour").unwrap();
+    fs::write(directory.path().join("fr/account.txt"), "Bonjour").unwrap();
+    let missing = "is missing, and there is no embedded one in this language";
+    let found = problems(directory.path(), "fr");
+    assert!(found[0].starts_with("fr/account.txt: is no template"), "{found:?}");
     assert_eq!(
-        problems(directory.path(), "de"),
-        ["de/account_exists.txt: is missing, and there is no embedded one in this language"]
+        found[1..],
+        [format!("fr/account_exists.subject.txt: {missing}"), format!("fr/account_exists.html: {missing}")]
     );
 }
 

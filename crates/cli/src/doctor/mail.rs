@@ -8,6 +8,7 @@ use crate::settings::{EmailCarrier, EmailSettings};
 pub(super) async fn check(email: &EmailSettings) -> Check {
     match email.carrier {
         EmailCarrier::File => file(&email.directory),
+        EmailCarrier::Smtp => smtp(email).await,
         EmailCarrier::Ses => ses(email).await,
     }
 }
@@ -30,6 +31,69 @@ fn file(directory: &Path) -> Check {
             "nobody but you reads files: people need a carrier that sends",
         ),
     }
+}
+
+/// Connects, turns to TLS, says hello, authenticates and leaves.
+#[cfg(feature = "smtp")]
+async fn smtp(email: &EmailSettings) -> Check {
+    use crate::chain;
+    use crate::settings::TlsMode;
+
+    let carrier = match crate::wiring::email::smtp(email) {
+        Ok(carrier) => carrier,
+        Err(error) => return Check::wrong("mail", chain(&error), "correct messages.email.smtp"),
+    };
+    let host = email.smtp.host.as_ref().map(ToString::to_string).unwrap_or_default();
+    let server = format!("{host}:{}", email.smtp.port());
+    match carrier.check().await {
+        Ok(()) => {
+            let protection = match email.smtp.tls {
+                TlsMode::None => "in clear, on this machine",
+                TlsMode::StartTls | TlsMode::Implicit => "over TLS",
+            };
+            let login = if email.smtp.username.is_some() { ", and takes our password" } else { "" };
+            Check::fine("mail", format!("{server} answers {protection}{login}"))
+        }
+        Err(reason) => {
+            Check::wrong("mail", format!("{server} does not take us: {reason}"), advice_on_smtp(&reason))
+        }
+    }
+}
+
+#[cfg(feature = "smtp")]
+fn advice_on_smtp(reason: &str) -> &'static str {
+    match reason {
+        "smtp_host_not_found" => "correct messages.email.smtp.host, or this machine's DNS",
+        "smtp_unreachable" => {
+            "see that the server runs, that messages.email.smtp.port is right, and that no firewall is between"
+        }
+        "smtp_timeout" => {
+            "see messages.email.smtp.port and the firewall; a server that begins with TLS wants tls = \"implicit\""
+        }
+        "smtp_no_starttls" => {
+            "take the port that offers STARTTLS (587), or tls = \"implicit\" with its port (465)"
+        }
+        "smtp_certificate" => {
+            "let messages.email.smtp.host be the name on the certificate, and name an authority of your own in messages.email.smtp.ca"
+        }
+        "smtp_tls" | "smtp_not_understood" => {
+            "see whether the port wants tls = \"starttls\" (587) or \"implicit\" (465)"
+        }
+        "smtp_no_auth" => {
+            "the server offers neither PLAIN nor LOGIN here: leave username and password out, or take its submission port"
+        }
+        "smtp_530" | "smtp_534" | "smtp_535" | "smtp_538" => {
+            "correct messages.email.smtp.username and messages.email.smtp.password"
+        }
+        _ => "ask whoever runs the server what it has against this machine",
+    }
+}
+
+/// The settings have refused it already.
+#[cfg(not(feature = "smtp"))]
+#[expect(clippy::unused_async, reason = "with the feature `smtp` it asks the server")]
+async fn smtp(_: &EmailSettings) -> Check {
+    Check::wrong("mail", "this build lacks SMTP", "build with the Cargo feature `smtp`")
 }
 
 #[cfg(feature = "ses")]

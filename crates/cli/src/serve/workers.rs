@@ -14,9 +14,10 @@ use symbolon_domain::{
     audit::Refusals,
     outbox::{Delivered, Outbox},
     signing_keys::SigningKeys,
+    store_error::StoreError,
     sweeper::{Sweeper, Swept},
 };
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use crate::{chain, settings::Settings, wiring::Service};
 
@@ -25,6 +26,11 @@ const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
 
 /// So often a node looks for keys that other nodes have made or retired.
 const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+
+/// So many turns of deliveries may be under way at once.
+const MOST_TURNS: usize = 4;
+/// How long a stop waits for them; a stop has 25 seconds in all (G4).
+const LAST_TURNS: Duration = Duration::from_secs(5);
 
 /// Starts them all, a sweeper if there is to be one; each ends when the future that `stop` makes for it does.
 pub(super) fn start<S>(
@@ -53,22 +59,52 @@ where
     others.into_iter().chain(sweep).collect()
 }
 
-/// Delivers messages as they come, until it is told to stop; what is left then is for the next start.
+/// Delivers messages as they come, until it is told to stop; what is left then is for the next start. A turn whose carrier
+/// takes long holds up no later one, up to [`MOST_TURNS`].
 async fn deliver(outbox: Outbox, tally: Arc<Tally>, poll_interval: Duration, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
+    let mut turns = JoinSet::new();
+    let mut is_due = true;
     loop {
-        match outbox.deliver_due().await {
-            Ok(turn) if turn.total() > 0 => {
-                tally.add(turn);
-                tracing::info!(turn.delivered, turn.postponed, turn.dropped, "messages");
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => tracing::error!(error = chain(&error), "messages cannot be delivered"),
+        if is_due && turns.len() < MOST_TURNS {
+            let outbox = outbox.clone();
+            turns.spawn(async move { outbox.deliver_due().await });
         }
-        tokio::select! {
-            () = &mut stop => return,
-            () = outbox.wait(poll_interval) => {}
+        is_due = tokio::select! {
+            () = &mut stop => break,
+            // Where there was something, there may be more.
+            Some(turn) = turns.join_next() => count(turn, &tally),
+            () = outbox.wait(poll_interval), if turns.len() < MOST_TURNS => true,
+        };
+    }
+    let finish = async {
+        while let Some(turn) = turns.join_next().await {
+            count(turn, &tally);
+        }
+    };
+    if tokio::time::timeout(LAST_TURNS, finish).await.is_err() {
+        tracing::warn!("messages were still on their way: they are sent again when their leases end");
+    }
+}
+
+/// Whether the turn had anything to do.
+fn count(turn: Result<Result<Delivered, StoreError>, JoinError>, tally: &Tally) -> bool {
+    match turn {
+        Ok(Ok(turn)) => {
+            tally.add(turn);
+            let is_worth_telling = turn.total() > 0;
+            if is_worth_telling {
+                tracing::info!(turn.delivered, turn.postponed, turn.dropped, "messages");
+            }
+            is_worth_telling
+        }
+        Ok(Err(error)) => {
+            tracing::error!(error = chain(&error), "messages cannot be delivered");
+            false
+        }
+        Err(error) => {
+            tracing::error!(error = chain(&error), "a turn of deliveries ended early");
+            false
         }
     }
 }

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AwsRegion, Conflict, Duration, Mailbox, WebOrigin};
+use super::{AwsRegion, Conflict, Duration, Mailbox, SmtpSettings, WebOrigin};
+
+/// What a worker needs for a message that a mail server takes long over, and some more: SMTP gives up after 30 seconds.
+const LEAST_LEASE_WITH_SMTP: Duration = Duration::from_secs(40);
 
 /// How messages are written and delivered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +98,8 @@ pub struct EmailSettings {
     /// The directory in which the carrier `file` writes `.eml` files. When it is not said: `mail` in `data_dir`.
     #[schemars(length(min = 1))]
     pub directory: PathBuf,
+    /// The mail server, for the carrier `smtp`.
+    pub smtp: SmtpSettings,
     /// Amazon SES, for the carrier `ses`.
     pub ses: SesSettings,
 }
@@ -105,6 +110,8 @@ pub struct EmailSettings {
 pub enum EmailCarrier {
     /// `.eml` files in a directory: for trying out and for tests.
     File,
+    /// A mail server.
+    Smtp,
     /// Amazon SES, with credentials from AWS's own chain.
     Ses,
 }
@@ -126,24 +133,45 @@ impl EmailSettings {
             carrier: EmailCarrier::File,
             from: Mailbox::symbolon_on_localhost(),
             directory: data_dir.join("mail"),
+            smtp: SmtpSettings::default(),
             ses: SesSettings::default(),
         }
     }
 
-    pub(super) fn conflicts(&self, found: &mut Vec<Conflict>) {
-        if self.carrier != EmailCarrier::Ses {
-            return;
+    fn conflicts(&self, found: &mut Vec<Conflict>) {
+        let (name, is_built, sends_from_localhost) = match self.carrier {
+            EmailCarrier::File => return,
+            EmailCarrier::Smtp => ("smtp", cfg!(feature = "smtp"), self.smtp.is_local()),
+            EmailCarrier::Ses => ("ses", cfg!(feature = "ses"), false),
+        };
+        if !is_built {
+            let message =
+                format!("is \"{name}\", which this build lacks: build with the Cargo feature `{name}`");
+            found.push(Conflict::new(&["messages.email.carrier"], message));
         }
-        if !cfg!(feature = "ses") {
-            let message = "is \"ses\", which this build lacks: build with the Cargo feature `ses`";
-            found.push(Conflict::new(&["messages.email.carrier"], message.to_owned()));
+        if self.carrier == EmailCarrier::Smtp {
+            self.smtp.conflicts(found);
         }
-        if self.from == Mailbox::symbolon_on_localhost() {
+        if self.from == Mailbox::symbolon_on_localhost() && !sends_from_localhost {
             let message = format!(
-                "is {}, from which SES sends nothing: name an address that you have verified",
+                "is {}, from which \"{name}\" sends nothing: name an address that you may send from",
                 self.from
             );
             found.push(Conflict::new(&["messages.email.from", "messages.email.carrier"], message));
+        }
+    }
+}
+
+impl MessagesSettings {
+    pub(super) fn conflicts(&self, found: &mut Vec<Conflict>) {
+        self.email.conflicts(found);
+        if self.email.carrier == EmailCarrier::Smtp && self.lease.to_std() < LEAST_LEASE_WITH_SMTP.to_std() {
+            let message = format!(
+                "is {}, less than the {LEAST_LEASE_WITH_SMTP} that a message may take by \"smtp\": another worker \
+                 would send it too",
+                self.lease
+            );
+            found.push(Conflict::new(&["messages.lease", "messages.email.carrier"], message));
         }
     }
 }

@@ -252,6 +252,8 @@ fn secrets_are_in_no_problem_and_not_shown() {
         "[secrets]\nmaster_keys = [{ canary-canary-canary = \"x\" }]",
         "[secrets]\nmaster_keys = [{ file = [\"canary-canary-canary\"] }]",
         "[store]\nurl = \"postgres://symbolon:canary@db:99999/symbolon\"",
+        "[messages.email.smtp]\npassword = [\"canary-canary-canary\"]",
+        "[messages.email.smtp]\npasswort = \"canary-canary-canary\"",
     ] {
         let printed = Scene::new(wrong).printed();
         assert_eq!(printed.len(), 1, "{printed:?}");
@@ -274,6 +276,51 @@ fn ses_needs_a_sender_of_ones_own() {
     } else {
         assert!(printed.contains("Cargo feature `ses`"), "{printed}");
     }
+}
+
+/// M5: a mail server is named, is spoken to in clear only on this machine, and gets both a name and a password or neither.
+#[cfg(feature = "smtp")]
+#[test]
+fn a_mail_server_is_reached_over_tls_or_is_this_machine() {
+    let smtp = |lines: &str| {
+        let head = "[messages.email]\ncarrier = \"smtp\"\nfrom = \"a@example.com\"\n[messages.email.smtp]\n";
+        Scene::new(&format!("{head}{lines}"))
+    };
+    smtp("host = \"mail.example.com\"").loaded();
+    smtp("host = \"mail.example.com\"\ntls = \"implicit\"\nusername = \"a\"\npassword = \"b\"").loaded();
+    for local in ["localhost", "127.0.0.1", "::1"] {
+        smtp(&format!("host = \"{local}\"\ntls = \"none\"")).loaded();
+    }
+    smtp("tls = \"none\"\npassword = \"canary\"").refuses(&[
+        "messages.email.smtp.host: is not set, and `messages.email.carrier` is \"smtp\": name the mail server (file symbolon.toml)",
+        "messages.email.smtp.username: is not set, and `messages.email.smtp.password` is: set both or none (file symbolon.toml)",
+    ]);
+    smtp("host = \"10.0.0.1\"\ntls = \"none\"\nusername = \"a\"").refuses(&[
+        "messages.email.smtp.password: is not set, and `messages.email.smtp.username` is: set both or none (file symbolon.toml)",
+        "messages.email.smtp.tls: is \"none\", and `messages.email.smtp.host` (10.0.0.1) is another machine: codes would \
+         travel in clear; take \"starttls\" or \"implicit\" (file symbolon.toml)",
+    ]);
+    smtp("host = \"mail.example.com:587\"\nport = 0\ntls = \"opportunistic\"").refuses(&[
+        "messages.email.smtp.host: must be a host name or an IP address, without a port (file symbolon.toml)",
+        "messages.email.smtp.port: must be a whole number from 1 to 65535, but is 0 (file symbolon.toml)",
+        "messages.email.smtp.tls: must be one of \"starttls\", \"implicit\", \"none\", but is \"opportunistic\" (file \
+         symbolon.toml)",
+    ]);
+}
+
+/// M1: no other worker takes a message that a mail server takes long over.
+#[cfg(feature = "smtp")]
+#[test]
+fn a_lease_is_longer_than_an_attempt_by_smtp() {
+    let lease = |seconds: u32| {
+        Scene::new(&format!(
+            "[messages]\nlease = {seconds}\n[messages.email]\ncarrier = \"smtp\"\n[messages.email.smtp]\n\
+             host = \"localhost\"\ntls = \"none\""
+        ))
+    };
+    lease(40).loaded();
+    let printed = lease(39).printed().concat();
+    assert!(printed.starts_with("messages.lease: is 39s, less than the 40s"), "{printed}");
 }
 
 /// C1, C2, C6, C7, C10, C11, C61: no configuration goes below what security.md asks.

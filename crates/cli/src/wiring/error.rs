@@ -86,6 +86,12 @@ pub enum WiringError {
     /// The sender is no address.
     #[error("messages.email.from is not a mailbox")]
     Sender,
+    /// A mail server is to send, and nobody says which.
+    #[error("messages.email.smtp.host is not set")]
+    NoMailServer,
+    /// TLS towards the mail server cannot be set up.
+    #[error("the mail server's certificates (messages.email.smtp.ca) cannot be had")]
+    Smtp(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// SES is to send, and nobody says from where.
     #[error(
         "messages.email.ses.region is not set, and neither the environment nor the machine says a region"

@@ -42,6 +42,10 @@ impl Act {
     pub const ACCOUNT_UPDATED: Self = Self::named("account.updated");
     /// A message was given up: expired, or refused for good (M2, M3).
     pub const MESSAGE_DROPPED: Self = Self::named("message.dropped");
+    /// A message that waited was made due at once.
+    pub const MESSAGE_RETRIED: Self = Self::named("message.retried");
+    /// A test message was handed to the carrier (M4).
+    pub const MESSAGE_TEST_SENT: Self = Self::named("message.test_sent");
     /// A signing key was made.
     pub const SIGNING_KEY_CREATED: Self = Self::named("signing_key.created");
     /// A signing key was retired by hand.

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use futures::future::join_all;
+
 use super::{
     CarrierError, Email, FinishMessage, Lease, LeaseMessages, LeasedMessage, MessageContent, MessageState,
     NewMessage, Outbox, PostponeMessage,
@@ -34,6 +36,14 @@ impl Delivered {
     }
 }
 
+/// What became of one message.
+#[derive(Clone, Copy)]
+enum Became {
+    Delivered,
+    Postponed,
+    Dropped,
+}
+
 enum End {
     Delivered,
     Postponed(Cow<'static, str>),
@@ -41,27 +51,40 @@ enum End {
 }
 
 impl Outbox {
-    /// Delivers what is due at present, one batch of it.
+    /// Delivers what is due at present, one batch of it, all at once: a message that its carrier takes long over holds up
+    /// no other one, and none waits here while its lease runs. The batch is the bound; carriers may have a lower one.
     ///
     /// # Errors
-    /// The store failed; what was leased comes back by itself when its lease ends.
+    /// The store failed for one of them, and the others were delivered all the same; what was leased comes back by itself
+    /// when its lease ends.
     pub async fn deliver_due(&self) -> Result<Delivered, StoreError> {
         let now = self.ports.clock.now();
         let lease: Lease = random_bytes(&*self.ports.entropy);
         let command =
             LeaseMessages { lease, now, until: now + self.settings.lease, limit: self.settings.batch };
+        let leased = self.ports.store.lease(command).await?;
         let mut turn = Delivered::default();
-        for leased in self.ports.store.lease(command).await? {
-            let end = self.attempt(&leased.message).await;
-            let counted = match end {
-                End::Delivered => &mut turn.delivered,
-                End::Postponed(_) => &mut turn.postponed,
-                End::Dropped(_) => &mut turn.dropped,
-            };
-            *counted += 1;
-            self.report(&leased, lease, end).await?;
+        let mut failed = Ok(());
+        for end in join_all(leased.iter().map(|leased| self.deliver(leased, lease))).await {
+            match end {
+                Ok(Became::Delivered) => turn.delivered += 1,
+                Ok(Became::Postponed) => turn.postponed += 1,
+                Ok(Became::Dropped) => turn.dropped += 1,
+                Err(error) => failed = Err(error),
+            }
         }
-        Ok(turn)
+        failed.map(|()| turn)
+    }
+
+    async fn deliver(&self, leased: &LeasedMessage, lease: Lease) -> Result<Became, StoreError> {
+        let end = self.attempt(&leased.message).await;
+        let became = match end {
+            End::Delivered => Became::Delivered,
+            End::Postponed(_) => Became::Postponed,
+            End::Dropped(_) => Became::Dropped,
+        };
+        self.report(leased, lease, end).await?;
+        Ok(became)
     }
 
     async fn attempt(&self, message: &NewMessage) -> End {

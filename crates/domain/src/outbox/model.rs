@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Retried;
 use crate::{clock::Timestamp, id::MessageId, sealing::SealedBytes};
 
 /// What a message is about; also the name of its template.
@@ -17,11 +18,14 @@ pub enum MessageKind {
     AccountExists,
     /// Too many wrong passwords: sign-in by password is closed for a while (S14).
     SignInLocked,
+    /// An operator tries the carrier out; never in the outbox (M4).
+    Test,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::SignUpCode, Self::SignInCode, Self::AccountExists, Self::SignInLocked];
+    pub const ALL: [Self; 5] =
+        [Self::SignUpCode, Self::SignInCode, Self::AccountExists, Self::SignInLocked, Self::Test];
 
     /// Its name in stores, lists and template files.
     #[must_use]
@@ -31,6 +35,7 @@ impl MessageKind {
             Self::SignInCode => "sign_in_code",
             Self::AccountExists => "account_exists",
             Self::SignInLocked => "sign_in_locked",
+            Self::Test => "test",
         }
     }
 
@@ -127,6 +132,17 @@ pub struct MessageSummary {
     pub ended_at: Option<Timestamp>,
     /// Why the last attempt failed or the message was dropped: a short slug.
     pub reason: Option<String>,
+}
+
+impl MessageSummary {
+    /// Why a message that a store did not make due at once was not: it has ended, or somebody holds it.
+    #[must_use]
+    pub const fn not_retried(&self) -> Retried {
+        match self.state {
+            MessageState::Pending => Retried::Leased,
+            MessageState::Delivered | MessageState::Dropped => Retried::Ended(self.state),
+        }
+    }
 }
 
 /// What waits.

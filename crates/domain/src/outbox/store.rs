@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Backlog, Lease, LeasedMessage, MessageState, MessageSummary};
+use super::{Backlog, Lease, LeasedMessage, MessageState, MessageSummary, Retried};
 use crate::{
     clock::Timestamp,
     effects::Effects,
@@ -54,6 +54,15 @@ pub struct PostponeMessage {
     pub reason: Cow<'static, str>,
 }
 
+/// Another try now.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryMessage {
+    /// Which.
+    pub id: MessageId,
+    /// The present.
+    pub now: Timestamp,
+}
+
 /// Keeps messages, lends them to workers, forgets their content when they are done with (M1).
 #[async_trait]
 pub trait OutboxStore: Send + Sync {
@@ -68,6 +77,10 @@ pub trait OutboxStore: Send + Sync {
 
     /// Gives a message back for a later try. False, and nothing written, when the lease is not held any more.
     async fn postpone(&self, command: PostponeMessage) -> Result<bool, StoreError>;
+
+    /// Makes a pending message due at `now`, unless somebody holds it or held it last without a word: that one is another
+    /// worker's to take when the lease ends. Everything but [`Retried::Due`] writes nothing.
+    async fn retry(&self, command: RetryMessage, effects: Effects) -> Result<Retried, StoreError>;
 
     /// Messages of any state, newest first.
     async fn list(&self, page: PageRequest) -> Result<Page<MessageSummary>, StoreError>;

@@ -15,7 +15,8 @@ use symbolon_domain::{
     },
     outbox::{
         Backlog, CarrierError, Email, EmailCarrier, FinishMessage, LeaseMessages, LeasedMessage, MessageKind,
-        MessageSummary, OutboxStore, PostponeMessage, RenderError, RenderedText, Templates,
+        MessageSummary, OutboxStore, PostponeMessage, RenderError, RenderedText, Retried, RetryMessage,
+        Templates,
     },
     page::{Page, PageRequest},
     passwords::PasswordHash,
@@ -221,6 +222,11 @@ impl OutboxStore for World {
     async fn postpone(&self, _: PostponeMessage) -> Result<bool, StoreError> {
         self.works()?;
         Ok(true)
+    }
+
+    async fn retry(&self, _: RetryMessage, _: Effects) -> Result<Retried, StoreError> {
+        self.works()?;
+        Ok(Retried::Unknown)
     }
 
     async fn list(&self, _: PageRequest) -> Result<Page<MessageSummary>, StoreError> {
