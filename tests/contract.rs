@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use symbolon_domain::{
-    accounts::AccountStore,
+    accounts::{AccountState, AccountStore},
     audit::AuditStore,
     id::AccountId,
     one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore,
+    passwords::PasswordStore,
+    recovery::RecoveryStore,
     sealing::{PepperStore, ResealStore},
     sessions::SessionStore,
     sign_in::SignInStore,
@@ -24,6 +26,8 @@ pub(crate) mod audit;
 pub(crate) mod given;
 pub(crate) mod one_time_codes;
 pub(crate) mod outbox;
+pub(crate) mod passwords;
+pub(crate) mod recovery;
 pub(crate) mod sealing;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;
@@ -38,6 +42,8 @@ pub(crate) struct Stores {
     pub(crate) sign_ups: Arc<dyn SignUpStore>,
     pub(crate) sign_ins: Arc<dyn SignInStore>,
     pub(crate) codes: Arc<dyn OneTimeCodeStore>,
+    pub(crate) recoveries: Arc<dyn RecoveryStore>,
+    pub(crate) passwords: Arc<dyn PasswordStore>,
     pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) signing_keys: Arc<dyn SigningKeyStore>,
     pub(crate) outbox: Arc<dyn OutboxStore>,
@@ -51,8 +57,13 @@ pub(crate) struct Stores {
 /// What no port can do yet, done to the engine directly.
 #[async_trait]
 pub(crate) trait Backdoor: Send + Sync {
+    /// Gives an account this state.
+    async fn set_state(&self, account: AccountId, state: AccountState);
+
     /// Locks an account.
-    async fn lock(&self, account: AccountId);
+    async fn lock(&self, account: AccountId) {
+        self.set_state(account, AccountState::Locked).await;
+    }
 }
 
 /// A test of each function of one suite.
@@ -126,6 +137,32 @@ macro_rules! every_suite {
             an_account_locked_meanwhile_is_not_signed_in_to,
             of_many_completions_one_wins,
             a_right_guess_is_paid_back,
+        }
+        $crate::contract::suite! { $open, recovery:
+            a_recovery_is_found_until_it_is_completed,
+            what_a_recovery_says_is_written_with_it,
+            an_address_has_five_recoveries_in_its_window,
+            of_many_recoveries_for_the_last_slot_one_begins,
+            of_a_thousand_guesses_at_a_recovery_five_are_judged,
+            a_recovery_sets_the_password_and_ends_every_session,
+            a_recovery_forgets_the_failures,
+            a_recovery_opens_a_compromised_account,
+            a_locked_account_is_not_recovered,
+            a_secret_sets_one_password,
+            what_does_not_fit_recovers_nothing_and_costs_nothing,
+            a_recovery_ends_at_its_very_end,
+            a_recovery_ends_what_was_begun_before,
+            of_many_redemptions_of_one_recovery_one_wins,
+            of_many_recoveries_of_one_account_one_wins,
+            a_right_guess_at_a_recovery_is_paid_back,
+        }
+        $crate::contract::suite! { $open, passwords:
+            a_new_password_ends_the_other_sessions,
+            a_password_is_replaced_only_in_its_place,
+            only_a_live_session_of_ones_own_is_kept,
+            a_new_password_forgets_the_failures,
+            a_new_password_ends_what_was_begun_before,
+            of_many_changes_over_one_password_one_wins,
         }
         $crate::contract::suite! { $open, one_time_codes:
             a_paid_guess_gets_the_code_to_compare,

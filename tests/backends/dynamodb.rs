@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use symbolon_adapters::dynamodb::{DynamoOptions, DynamoStore};
-use symbolon_domain::id::AccountId;
+use symbolon_domain::{accounts::AccountState, id::AccountId};
 
 use crate::{
     contract::{Backdoor, Stores, every_suite},
@@ -35,6 +35,8 @@ fn stores(store: &Arc<DynamoStore>, options: DynamoOptions) -> Stores {
         sign_ups: store.clone(),
         sign_ins: store.clone(),
         codes: store.clone(),
+        recoveries: store.clone(),
+        passwords: store.clone(),
         sessions: store.clone(),
         signing_keys: store.clone(),
         outbox: store.clone(),
@@ -51,15 +53,15 @@ struct Beside(DynamoOptions);
 
 #[async_trait]
 impl Backdoor for Beside {
-    async fn lock(&self, account: AccountId) {
+    async fn set_state(&self, account: AccountId, state: AccountState) {
         let update = client(&self.0).await.update_item().table_name(&self.0.table);
         update
             .key("pk", AttributeValue::S(format!("account#{account}")))
             .key("sk", AttributeValue::S(".".to_owned()))
-            .update_expression("SET #state = :locked")
+            .update_expression("SET #state = :state")
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":locked", AttributeValue::S("locked".to_owned()))
+            .expression_attribute_values(":state", AttributeValue::S(state.as_str().to_owned()))
             .send()
             .await
             .unwrap();

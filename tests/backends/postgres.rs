@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::{Connection as _, PgConnection, types::Uuid};
 use symbolon_adapters::postgres::PostgresStore;
-use symbolon_domain::id::AccountId;
+use symbolon_domain::{accounts::AccountState, id::AccountId};
 
 use crate::{
     contract::{Backdoor, Stores, every_suite, sweeping},
@@ -40,6 +40,8 @@ fn stores(store: &Arc<PostgresStore>, database: &Database) -> Stores {
         sign_ups: store.clone(),
         sign_ins: store.clone(),
         codes: store.clone(),
+        recoveries: store.clone(),
+        passwords: store.clone(),
         sessions: store.clone(),
         signing_keys: store.clone(),
         outbox: store.clone(),
@@ -56,9 +58,10 @@ struct Beside(String);
 
 #[async_trait]
 impl Backdoor for Beside {
-    async fn lock(&self, account: AccountId) {
+    async fn set_state(&self, account: AccountId, state: AccountState) {
         let mut connection = PgConnection::connect(&self.0).await.unwrap();
-        let changed = sqlx::query("UPDATE accounts SET state = 'locked' WHERE id = $1")
+        let changed = sqlx::query("UPDATE accounts SET state = $1 WHERE id = $2")
+            .bind(state.as_str())
             .bind(Uuid::from_bytes(*account.as_bytes()))
             .execute(&mut connection)
             .await

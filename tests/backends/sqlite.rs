@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use rusqlite::Connection;
 use symbolon_adapters::sqlite::{OpenOptions, SqliteStore};
-use symbolon_domain::id::AccountId;
+use symbolon_domain::{accounts::AccountState, id::AccountId};
 use tempfile::TempDir;
 
 use crate::contract::{Backdoor, Stores, every_suite, sweeping};
@@ -45,6 +45,8 @@ fn stores(store: &Arc<SqliteStore>, path: &Path) -> Stores {
         sign_ups: store.clone(),
         sign_ins: store.clone(),
         codes: store.clone(),
+        recoveries: store.clone(),
+        passwords: store.clone(),
         sessions: store.clone(),
         signing_keys: store.clone(),
         outbox: store.clone(),
@@ -69,10 +71,13 @@ impl Beside {
 
 #[async_trait]
 impl Backdoor for Beside {
-    async fn lock(&self, account: AccountId) {
+    async fn set_state(&self, account: AccountId, state: AccountState) {
         let changed = self
             .open()
-            .execute("UPDATE accounts SET state = 'locked' WHERE id = ?1", [account.as_bytes()])
+            .execute(
+                "UPDATE accounts SET state = ?1 WHERE id = ?2",
+                rusqlite::params![state.as_str(), account.as_bytes()],
+            )
             .unwrap();
         assert_eq!(changed, 1);
     }

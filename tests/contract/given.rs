@@ -166,6 +166,7 @@ pub(crate) fn new_sign_in(account: AccountId, now: Timestamp) -> NewSignIn {
     NewSignIn {
         id: CeremonyId::new(now, &Drawn),
         account_id: account,
+        password_changes: 0,
         throttle: hash(),
         rehashed: None,
         created_at: now,

@@ -15,6 +15,7 @@ use super::{
     given::{
         DAY, Drawn, LIMITS, MANY, MICROSECOND, at, count, messages, new_sign_in, new_sign_up, person, race,
     },
+    recovery::by_code,
     sessions::shown,
 };
 use crate::support::app::FixedClock;
@@ -46,12 +47,15 @@ pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
     stores.sign_ups.begin(begun.clone()).await.unwrap();
     let sign_in = new_sign_in(ada.id, at(0));
     stores.sign_ins.begin(sign_in.clone()).await.unwrap();
+    let recovery = by_code(ada.id, at(0));
+    stores.recoveries.begin(recovery.clone()).await.unwrap();
     let pending = messages(stores).await.len();
 
     sweeper(stores, begun.expires_at - MICROSECOND).sweep().await.unwrap();
     stores.codes.reserve_attempt(begun.id, LIMITS, at(1)).await.unwrap();
     assert!(stores.sign_ups.find(begun.id).await.unwrap().is_some());
     assert!(stores.sign_ins.find(sign_in.id).await.unwrap().is_some());
+    assert!(stores.recoveries.find(recovery.id).await.unwrap().is_some());
 
     sweeper(stores, ada.session.expires_at - MICROSECOND).sweep().await.unwrap();
     let late = stores.sessions.refresh(shown(&ada.session, token, token.expires_at)).await.unwrap();
@@ -69,6 +73,8 @@ pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Store
     stores.sign_ups.begin(begun.clone()).await.unwrap();
     let sign_in = new_sign_in(ada.id, at(0));
     stores.sign_ins.begin(sign_in.clone()).await.unwrap();
+    let recovery = by_code(ada.id, at(0));
+    stores.recoveries.begin(recovery.clone()).await.unwrap();
     let lease = [7; 16];
     let all = LeaseMessages { lease, now: at(0), until: at(60), limit: 99 };
     let [first, others @ ..] = &*stores.outbox.lease(all).await.unwrap() else { panic!("no messages") };
@@ -76,14 +82,15 @@ pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Store
     let finish = FinishMessage { id, lease, state: MessageState::Delivered, reason: None, now };
     assert!(stores.outbox.finish(finish, Effects::default()).await.unwrap());
 
-    // The slots of the two sign-ups, each with a window of 900 s.
+    // The slots of the two sign-ups and of the recovery, each with a window of 900 s.
     assert_eq!(swept(stores, at(899)).await, 0);
-    assert_eq!(swept(stores, at(900) + LEASE).await, 2);
-    // A sign-up, a sign-in, and a code of each; the completed one left nothing.
+    assert_eq!(swept(stores, at(900) + LEASE).await, 3);
+    // A sign-up, a sign-in, a recovery, and a code of each; the completed one left nothing.
     assert_eq!(swept(stores, at(0) + DAY).await, 0);
-    assert_eq!(swept(stores, at(0) + DAY + LEASE).await, 4);
+    assert_eq!(swept(stores, at(0) + DAY + LEASE).await, 6);
     assert!(stores.sign_ups.find(begun.id).await.unwrap().is_none());
     assert!(stores.sign_ins.find(sign_in.id).await.unwrap().is_none());
+    assert!(stores.recoveries.find(recovery.id).await.unwrap().is_none());
     // One message is done with.
     assert_eq!(swept(stores, at(10) + 30 * DAY - MICROSECOND).await, 0);
     assert_eq!(swept(stores, at(10) + 30 * DAY + LEASE).await, 1);

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Host as _, TestApp,
+    Host as _, PASSWORD, TestApp,
 };
 
 /// Who may call a route.
@@ -24,12 +24,14 @@ enum Who {
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 14] = [
+const ROUTES: [(&str, &str, Who); 17] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
     ("post", "/v1/sign-in/code", Who::PreAuthorized),
     ("post", "/v1/sign-in/challenge", Who::PreAuthorized),
+    ("post", "/v1/recovery", Who::Anybody),
+    ("post", "/v1/recovery/verify", Who::Anybody),
     ("post", "/v1/sessions/verify", Who::Anybody),
     ("post", "/v1/sessions/refresh", Who::RefreshToken),
     ("get", "/v1/sessions", Who::Session),
@@ -38,6 +40,7 @@ const ROUTES: [(&str, &str, Who); 14] = [
     ("delete", "/v1/sessions/{id}", Who::Session),
     ("get", "/v1/account", Who::Session),
     ("patch", "/v1/account", Who::Session),
+    ("put", "/v1/account/password", Who::Session),
     ("get", "/.well-known/jwks.json", Who::Anybody),
 ];
 
@@ -101,6 +104,9 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
                 "/v1/sign-in/code" => json!({"code": "000000", "method": "email_otp"}),
                 "/v1/sign-in/challenge" => json!({}),
                 "/v1/account" => json!({"name": "Eve"}),
+                "/v1/account/password" => {
+                    json!({"current_password": PASSWORD, "new_password": "a stranger's own long password"})
+                }
                 "/v1/sessions/refresh" => json!({"refresh_token": ada.token}),
                 _ => body,
             };

@@ -4,11 +4,13 @@ use std::fs;
 
 use rstest::rstest;
 use serde_json::json;
+use symbolon_adapters::system::SystemEntropy;
+use symbolon_domain::secret::{ExposeSecret as _, OpaqueToken, TokenKind};
 
 use crate::support::{
     Binary, Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Home, Host as _, client, mail_to,
+    Home, Host as _, SignedIn, client, mail_to,
 };
 
 const ADDRESS: &str = "canary.person@example.org";
@@ -42,6 +44,8 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
     refreshed.call("PATCH", "/v1/account").json(&json!({"name": "canary name"})).send().await.expect(200);
     secrets.push("canary name".to_owned());
 
+    plant_in_recoveries(&binary, &refreshed, &mut secrets).await;
+
     pending.try_resend().await.expect(429);
     let cookie =
         format!("__Host-symbolon-session={}; __Host-symbolon-binding={}", refreshed.token, refreshed.binding);
@@ -60,15 +64,37 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "every line is one JSON object");
     }
     for secret in &secrets {
-        // Six digits may stand in a time or an id by chance; a code stands alone.
-        let found =
-            if secret.len() == 6 { stands_alone(&log, secret) } else { log.contains(secret.as_str()) };
+        // Six or eight digits may stand in a time or an id by chance; a code stands alone.
+        let found = if matches!(secret.len(), 6 | 8) {
+            stands_alone(&log, secret)
+        } else {
+            log.contains(secret.as_str())
+        };
         assert!(!found, "a secret of {} characters is in the log", secret.len());
     }
     assert!(!log.to_lowercase().contains("canary"), "something that was planted is in the log");
     for name in fs::read_dir(home.directory().join("data/mail")).unwrap() {
         assert!(!name.unwrap().file_name().to_string_lossy().contains("canary"));
     }
+}
+
+/// Wrong codes, links, current and new passwords.
+async fn plant_in_recoveries(binary: &Binary, session: &SignedIn<'_>, secrets: &mut Vec<String>) {
+    for method in ["code", "link"] {
+        let body = json!({"identifier": {"type": "email", "value": ADDRESS}, "method": method});
+        let begun = binary.call("POST", "/v1/recovery").json(&body).send().await.expect(202);
+        let password = "canary nine herons by the canal";
+        let body =
+            json!({"recovery_id": begun.text("recovery_id"), "code": "42424242", "password": password});
+        binary.call("POST", "/v1/recovery/verify").json(&body).send().await.expect(403);
+    }
+    let token = OpaqueToken::generate(TokenKind::PasswordReset, [7; 16], &SystemEntropy::new());
+    let token = token.reveal().expose_secret().to_owned();
+    let body = json!({"token": token, "password": "canary nine herons by the canal"});
+    binary.call("POST", "/v1/recovery/verify").json(&body).send().await.expect(410);
+    let body = json!({"current_password": "canary not it at all", "new_password": "canary nine herons"});
+    session.call("PUT", "/v1/account/password").json(&body).send().await;
+    secrets.extend(["42424242".to_owned(), token]);
 }
 
 /// In the path, the query, headers, bodies that are malformed or too large.
@@ -86,7 +112,14 @@ async fn plant_in_the_wrong_places(binary: &Binary) {
             .send()
             .await;
     }
-    for path in ["/v1/sign-up", "/v1/sign-in", "/v1/sessions/verify", "/v1/sessions/refresh"] {
+    for path in [
+        "/v1/sign-up",
+        "/v1/sign-in",
+        "/v1/recovery",
+        "/v1/recovery/verify",
+        "/v1/sessions/verify",
+        "/v1/sessions/refresh",
+    ] {
         binary.call("POST", path).body("{\"password\": \"canary-malformed\",").send().await;
         binary.call("POST", path).json(&json!({"canary-member": "canary-value"})).send().await;
         binary.call("POST", path).json(&json!({"password": 7, "access_token": ["canary-list"]})).send().await;
@@ -105,6 +138,10 @@ fn stands_alone(text: &str, code: &str) -> bool {
 }
 
 fn codes(text: &str) -> Vec<String> {
-    let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
-    text.split_whitespace().filter(is_code).map(str::to_owned).collect()
+    let is_code = |word: &str| matches!(word.len(), 6 | 8) && word.bytes().all(|byte| byte.is_ascii_digit());
+    let secret = |word: &str| match word.split_once("#token=") {
+        Some((_, token)) => Some(token.to_owned()),
+        None => is_code(word).then(|| word.to_owned()),
+    };
+    text.split_whitespace().filter_map(secret).collect()
 }

@@ -229,7 +229,12 @@ impl Host for TestApp {
 
 /// The six digits that stand alone in a message's text.
 pub(crate) fn code_in(text: &str) -> String {
-    let digits = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
+    digits_in(text, 6)
+}
+
+/// The only word of a message's text that is so many digits.
+pub(crate) fn digits_in(text: &str, length: usize) -> String {
+    let digits = |word: &&str| word.len() == length && word.bytes().all(|byte| byte.is_ascii_digit());
     let mut codes = text.split_whitespace().filter(digits);
     let code = codes.next().unwrap_or_else(|| panic!("no code in the message"));
     assert_eq!(codes.next(), None, "one code and no more");

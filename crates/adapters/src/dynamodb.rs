@@ -29,6 +29,8 @@ mod keys;
 pub mod migrations;
 mod one_time_codes;
 mod outbox;
+mod passwords;
+mod recovery;
 mod sealing;
 mod sessions;
 mod sign_in;

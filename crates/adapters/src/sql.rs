@@ -8,6 +8,8 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod one_time_codes;
 pub(crate) mod outbox;
+pub(crate) mod passwords;
+pub(crate) mod recovery;
 pub(crate) mod sealing;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;

@@ -45,6 +45,9 @@ pub(crate) struct Caller {
     pub(crate) by_cookie: bool,
 }
 
+/// Somebody whose session counts, and who has signed in so lately that they may do what is sensitive (F7).
+pub(crate) struct FreshCaller(pub(crate) Caller);
+
 /// Somebody between the first and the second factor. Whether their token counts is the ceremony's to say.
 pub(crate) struct SecondStep {
     token: SecretString,
@@ -94,6 +97,20 @@ impl FromRequestParts<Arc<Api>> for Caller {
             Ok((_, signed_in)) => Ok(Self { signed_in, by_cookie }),
             Err(VerifyError::Inactive(_)) => Err(Problem::new(ProblemType::InvalidToken)),
             Err(VerifyError::Store(error)) => Err(error.into()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for FreshCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        let sessions = &api.use_cases.sessions;
+        if sessions.is_fresh(&caller.signed_in) {
+            Ok(Self(caller))
+        } else {
+            Err(Problem::stale(sessions.settings().fresh_for))
         }
     }
 }

@@ -15,6 +15,7 @@ use symbolon_domain::{
     id::{AccountId, SessionId},
     identifiers::{EmailAddress, InvalidEmailAddress},
     one_time_codes::OneTimeCode,
+    passwords::PasswordProblem,
     sessions::SessionGrant,
     sign_in::{Challenge, CodeError, PreAuthorized, ResendError},
 };
@@ -199,6 +200,18 @@ impl FromFields for CodeBody {
 /// Reads the member `code`.
 pub(crate) fn code(fields: &mut Fields) -> Option<OneTimeCode> {
     fields.required("code", |text| parsed(&text, "six digits are expected"))
+}
+
+/// What is wrong with a new password.
+pub(crate) fn password_fault(problem: PasswordProblem) -> Fault {
+    let slug = match problem {
+        PasswordProblem::TooShort => Slug::Insufficient,
+        PasswordProblem::TooLong => Slug::Overflow,
+        PasswordProblem::Common | PasswordProblem::Personal | PasswordProblem::Guessable => {
+            Slug::InvalidValue
+        }
+    };
+    Fault::new(slug, problem.to_string())
 }
 
 /// Reads a member that names a second factor.

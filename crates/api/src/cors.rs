@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-const METHODS: &str = "GET, POST, PATCH, DELETE";
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "authorization, content-type, symbolon-binding";
 const ANSWER_HEADERS: &str = "x-request-id, retry-after, www-authenticate";
 /// How long a browser may remember a preflight's answer, in seconds.

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use symbolon_domain::{
-    accounts::Accounts, clock::Clock, entropy::Entropy, outbox::Outbox, pii::PiiHasher, sessions::Sessions,
-    sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
+    accounts::Accounts, clock::Clock, entropy::Entropy, outbox::Outbox, passwords::Passwords, pii::PiiHasher,
+    recovery::Recovery, sessions::Sessions, sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
 };
 
 // What every request meets, from the wire inwards.
@@ -27,6 +27,8 @@ mod trace;
 // The features.
 mod accounts;
 mod ceremony;
+mod passwords;
+mod recovery;
 mod sessions;
 mod sign_in;
 mod sign_up;
@@ -59,6 +61,10 @@ pub struct UseCases {
     pub sign_up: SignUp,
     /// The ceremony of signing in.
     pub sign_in: SignIn,
+    /// The ceremony of recovering an account.
+    pub recovery: Recovery,
+    /// Changes passwords.
+    pub passwords: Passwords,
     /// Verifies, refreshes, ends and lists sessions.
     pub sessions: Sessions,
     /// Messages: for readiness and test mode.

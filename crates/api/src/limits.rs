@@ -33,6 +33,7 @@ type Limiter = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DomainClock, NoOpM
 pub(crate) enum Group {
     SignUp,
     SignIn,
+    Recovery,
     Codes,
     Verify,
     Other,
@@ -44,6 +45,7 @@ pub(crate) struct Limits(Option<Groups>);
 struct Groups {
     sign_up: Counted,
     sign_in: Counted,
+    recovery: Counted,
     codes: Counted,
     verify: Counted,
     other: Counted,
@@ -63,7 +65,10 @@ impl Group {
         match route {
             "/v1/sign-up" => Self::SignUp,
             "/v1/sign-in" => Self::SignIn,
-            "/v1/sign-up/verify" | "/v1/sign-in/code" | "/v1/sign-in/challenge" => Self::Codes,
+            "/v1/recovery" => Self::Recovery,
+            "/v1/sign-up/verify" | "/v1/sign-in/code" | "/v1/sign-in/challenge" | "/v1/recovery/verify" => {
+                Self::Codes
+            }
             "/v1/sessions/verify" => Self::Verify,
             _ => Self::Other,
         }
@@ -85,6 +90,7 @@ impl Limits {
         Self(settings.map(|settings| Groups {
             sign_up: Counted::new(settings.sign_up, clock),
             sign_in: Counted::new(settings.sign_in, clock),
+            recovery: Counted::new(settings.recovery, clock),
             codes: Counted::new(settings.codes, clock),
             verify: Counted::new(settings.verify, clock),
             other: Counted::new(settings.other, clock),
@@ -102,6 +108,7 @@ impl Limits {
         let counted = match Group::of(route) {
             Group::SignUp => &groups.sign_up,
             Group::SignIn => &groups.sign_in,
+            Group::Recovery => &groups.recovery,
             Group::Codes => &groups.codes,
             Group::Verify => &groups.verify,
             Group::Other => &groups.other,
@@ -208,6 +215,11 @@ mod tests {
         }
         assert!(!passes(&limits, "/v1/sign-in", "203.0.113.9"));
         assert!(passes(&limits, "/v1/sign-in/code", "203.0.113.9"));
+        for _ in 0..30 {
+            assert!(passes(&limits, "/v1/recovery", "203.0.113.9"));
+        }
+        assert!(!passes(&limits, "/v1/recovery", "203.0.113.9"));
+        assert!(passes(&limits, "/v1/recovery/verify", "203.0.113.9"));
         assert!(passes(&limits, "/v1/sign-in", "203.0.113.10"));
         hands.0.fetch_add(2, Ordering::Relaxed);
         assert!(passes(&limits, "/v1/sign-in", "203.0.113.9"));

@@ -30,6 +30,7 @@ use crate::{
     tags(
         (name = "sign-up", description = "Becoming an account"),
         (name = "sign-in", description = "First factor, then second factor"),
+        (name = "recovery", description = "A new password for who has lost theirs"),
         (name = "sessions", description = "One signed-in client each"),
         (name = "account", description = "One's own account"),
         (name = "keys", description = "The keys that tokens are verified with"),

@@ -35,6 +35,7 @@ pub(crate) struct Problem {
     kind: ProblemType,
     errors: Vec<FieldError>,
     retry: Option<Retry>,
+    max_age: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -115,12 +116,17 @@ pub(crate) struct ProblemBody {
 impl Problem {
     /// A problem with nothing more to say.
     pub(crate) const fn new(kind: ProblemType) -> Self {
-        Self { kind, errors: Vec::new(), retry: None, source: None }
+        Self { kind, errors: Vec::new(), retry: None, max_age: None, source: None }
     }
 
     /// A request with these faults.
-    pub(crate) const fn invalid(errors: Vec<FieldError>) -> Self {
-        Self { kind: ProblemType::InvalidRequest, errors, retry: None, source: None }
+    pub(crate) fn invalid(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(ProblemType::InvalidRequest) }
+    }
+
+    /// A sign-in that is older than this, which is too old (RFC 9470, section 3).
+    pub(crate) fn stale(max_age: Duration) -> Self {
+        Self { max_age: Some(max_age), ..Self::new(ProblemType::InsufficientUserAuthentication) }
     }
 
     /// One fault of one member of the body.
@@ -178,6 +184,9 @@ impl Problem {
         if let Some(challenge) = self.kind.challenge() {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        if let Some(challenge) = self.max_age.and_then(step_up) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
         if let Some(retry) = self.retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(retry.seconds(now)));
         }
@@ -194,6 +203,12 @@ impl Retry {
         };
         seconds.clamp(1, LONGEST_WAIT)
     }
+}
+
+/// What `WWW-Authenticate` says of a sign-in that is older than this (RFC 9470, section 3).
+fn step_up(max_age: Duration) -> Option<HeaderValue> {
+    let slug = ProblemType::InsufficientUserAuthentication.slug();
+    format!("Bearer error=\"{slug}\", max_age={}", max_age.as_secs()).parse().ok()
 }
 
 /// Rounded up.

@@ -9,9 +9,9 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     Api, accounts,
     boundary::boundary,
-    docs, openapi,
+    docs, openapi, passwords,
     problem::{Problem, ProblemType},
-    sessions, sign_in, sign_up, signing_keys,
+    recovery, sessions, sign_in, sign_up, signing_keys,
     test_mode::{self, TestMode},
 };
 
@@ -35,8 +35,10 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
     let mut routes = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .merge(sign_up::routes())
         .merge(sign_in::routes())
+        .merge(recovery::routes())
         .merge(sessions::routes())
         .merge(accounts::routes())
+        .merge(passwords::routes())
         .merge(signing_keys::routes());
     openapi::tell_absent_from_null(routes.get_openapi_mut());
     routes

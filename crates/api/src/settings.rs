@@ -49,6 +49,8 @@ pub struct RateLimits {
     pub sign_up: u32,
     /// Sign-ins begun.
     pub sign_in: u32,
+    /// Recoveries begun.
+    pub recovery: u32,
     /// Codes shown or asked for.
     pub codes: u32,
     /// Tokens verified.
@@ -59,7 +61,7 @@ pub struct RateLimits {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self { sign_up: 30, sign_in: 30, codes: 30, verify: 600, other: 300 }
+        Self { sign_up: 30, sign_in: 30, recovery: 30, codes: 30, verify: 600, other: 300 }
     }
 }
 

@@ -8,7 +8,6 @@ use symbolon_domain::{
     accounts::Name,
     actor::Origin,
     identifiers::EmailAddress,
-    passwords::PasswordProblem,
     sign_up::{SignUpCodeError, SignUpError, StartSignUp},
 };
 use utoipa::ToSchema;
@@ -19,10 +18,10 @@ use crate::{
     caller::SecondStep,
     ceremony::{
         self, CodeBody, Delivery, IdentifierBody, PageOrigin, PreAuthorizedBody, SessionBody,
-        first_factor_done, session_opened,
+        first_factor_done, password_fault, session_opened,
     },
-    fields::{Body, Fault, Fields, FromFields},
-    problem::{Problem, ProblemType, Retry, SignUpCodeProblems, SignUpProblems, Slug},
+    fields::{Body, Fields, FromFields},
+    problem::{Problem, ProblemType, Retry, SignUpCodeProblems, SignUpProblems},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -113,17 +112,6 @@ async fn verify(
     page.may_use(delivery)?;
     let grant = api.use_cases.sign_up.verify(caller.shown(), &body.code, &origin).await?;
     Ok(session_opened(grant, delivery, caller.shown().binding))
-}
-
-fn password_fault(problem: PasswordProblem) -> Fault {
-    let slug = match problem {
-        PasswordProblem::TooShort => Slug::Insufficient,
-        PasswordProblem::TooLong => Slug::Overflow,
-        PasswordProblem::Common | PasswordProblem::Personal | PasswordProblem::Guessable => {
-            Slug::InvalidValue
-        }
-    };
-    Fault::new(slug, problem.to_string())
 }
 
 impl From<SignUpError> for Problem {

@@ -267,6 +267,8 @@ fn use_cases(service: &Service) -> UseCases {
         accounts: service.accounts.clone(),
         sign_up: service.sign_up.clone(),
         sign_in: service.sign_in.clone(),
+        recovery: service.recovery.clone(),
+        passwords: service.passwords.clone(),
         sessions: service.sessions.clone(),
         outbox: service.outbox.clone(),
         keys: Arc::clone(&service.tokens),
@@ -281,6 +283,7 @@ fn http(settings: &Settings, test_mode: bool) -> HttpSettings {
     let limits = RateLimits {
         sign_up: limits.sign_up.get(),
         sign_in: limits.sign_in.get(),
+        recovery: limits.recovery.get(),
         codes: limits.codes.get(),
         verify: limits.verify.get(),
         other: limits.other.get(),

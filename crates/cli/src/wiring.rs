@@ -15,8 +15,9 @@ use symbolon_domain::{
     entropy::Entropy,
     one_time_codes::OneTimeCodes,
     outbox::{EmailCarrier, Outbox, OutboxPorts},
-    passwords::{PasswordHasher, PasswordPolicy, PasswordUse},
+    passwords::{PasswordHasher, PasswordPolicy, PasswordPorts, PasswordUse, Passwords},
     pii::PiiHasher,
+    recovery::{Recovery, RecoveryPorts},
     sealing::{Peppers, Resealing, Sealer},
     sessions::{SessionPorts, SessionTokens, Sessions},
     sign_in::{SignIn, SignInPorts},
@@ -73,6 +74,10 @@ pub struct Service {
     pub sign_up: SignUp,
     /// Signing in.
     pub sign_in: SignIn,
+    /// Recovering an account.
+    pub recovery: Recovery,
+    /// Changing a password.
+    pub passwords: Passwords,
     /// Sessions.
     pub sessions: Sessions,
     /// Messages.
@@ -179,10 +184,14 @@ async fn assemble(
     };
     let resealing = resealing(&sign_in, &store, &sealer);
     let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens, configured);
+    let sign_up = sign_up_ports(&sign_in, &store, configured)?;
+    let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
     Ok(Service {
         accounts: Accounts::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
-        sign_up: SignUp::new(sign_up_ports(&sign_in, &store, configured)?, settings::sign_up(configured)),
-        sign_in: SignIn::new(sign_in, settings::sign_in(configured)),
+        recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals), &issuer),
+        passwords: Passwords::new(password_ports(&sign_up, &store, sign_in.clone())),
+        sign_up: SignUp::new(sign_up, settings::sign_up(configured)),
+        sign_in,
         audit: Audit::new(store.clone()),
         sweeper: Sweeper::new(store.clone(), Arc::clone(&clock), &*entropy, settings::sweeper(configured)),
         signing_keys,
@@ -243,6 +252,36 @@ fn sign_up_ports(
         clock: Arc::clone(&sign_in.clock),
         entropy: Arc::clone(&sign_in.entropy),
     })
+}
+
+/// A recovery stands on what a sign-up stands on: both set a password for who reads a mail.
+fn recovery_ports(sign_up: &SignUpPorts, store: &Arc<dyn Store>, refusals: &Refusals) -> RecoveryPorts {
+    RecoveryPorts {
+        store: store.clone(),
+        sign_ins: store.clone(),
+        accounts: store.clone(),
+        policy: sign_up.policy.clone(),
+        hasher: Arc::clone(&sign_up.hasher),
+        codes: sign_up.codes.clone(),
+        outbox: sign_up.outbox.clone(),
+        peppers: sign_up.peppers.clone(),
+        refusals: refusals.clone(),
+        clock: Arc::clone(&sign_up.clock),
+        entropy: Arc::clone(&sign_up.entropy),
+    }
+}
+
+fn password_ports(sign_up: &SignUpPorts, store: &Arc<dyn Store>, sign_in: SignIn) -> PasswordPorts {
+    PasswordPorts {
+        store: store.clone(),
+        accounts: store.clone(),
+        sign_in,
+        policy: sign_up.policy.clone(),
+        hasher: Arc::clone(&sign_up.hasher),
+        outbox: sign_up.outbox.clone(),
+        clock: Arc::clone(&sign_up.clock),
+        entropy: Arc::clone(&sign_up.entropy),
+    }
 }
 
 /// The templates for this language.

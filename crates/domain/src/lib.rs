@@ -22,6 +22,7 @@ pub mod passwords;
 
 // How they prove themselves.
 pub mod one_time_codes;
+pub mod recovery;
 pub mod sign_in;
 pub mod sign_up;
 

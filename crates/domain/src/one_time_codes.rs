@@ -1,7 +1,7 @@
-//! Six digits by e-mail: the second factor that everybody has (S5, C10, C11, C12, C14).
+//! Digits by e-mail: six for the second factor that everybody has (S5, C10, C11, C12, C14), eight for a recovery (S12).
 //!
-//! A code belongs to one ceremony (a sign-up or a sign-in), which has five guesses in all, however often the
-//! code is sent again. The account has its own budget over all ceremonies, apart from the password lockout.
+//! A code belongs to one ceremony (a sign-up, a sign-in or a recovery), which has five guesses in all, however often
+//! the code is sent again. The account has its own budget over all ceremonies, apart from the password lockout.
 //! A guess is paid for before it is judged; a right one is paid back in the write that consumes the code.
 
 use std::{sync::Arc, time::Duration};
@@ -12,6 +12,7 @@ use crate::{
     entropy::{Entropy, random_bytes, random_digits},
     id::CeremonyId,
     sealing::Peppers,
+    secret::SecretHash,
     store_error::StoreError,
 };
 
@@ -20,8 +21,8 @@ mod store;
 
 pub use self::{
     model::{
-        AttemptLimits, MatchedCode, NewCode, OneTimeCode, PlainCode, ReplaceCode, ReplaceError, ReserveError,
-        ReservedAttempt, SlotLimit, SlotOwner,
+        AttemptLimits, CodeForm, MatchedCode, NewCode, OneTimeCode, PlainCode, RecoveryCode, ReplaceCode,
+        ReplaceError, ReserveError, ReservedAttempt, SlotLimit, SlotOwner,
     },
     store::OneTimeCodeStore,
 };
@@ -98,18 +99,30 @@ impl OneTimeCodes {
     /// A new code for this ceremony: the digits for the message, and what the store keeps.
     #[must_use]
     pub fn generate(&self, ceremony: CeremonyId, now: Timestamp) -> (PlainCode, NewCode) {
-        let plain = PlainCode::new(random_digits(&*self.entropy, OneTimeCode::LENGTH));
+        self.generate_as(self.form(), ceremony, now)
+    }
+
+    /// The same, of this form.
+    #[must_use]
+    pub fn generate_as(&self, form: CodeForm, ceremony: CeremonyId, now: Timestamp) -> (PlainCode, NewCode) {
+        let plain = PlainCode::new(random_digits(&*self.entropy, form.digits));
         let salt = random_bytes(&*self.entropy);
         let hash = self.peppers.one_time_code(ceremony, &salt, plain.reveal());
-        (plain, NewCode { salt, hash, issued_at: now, expires_at: now + self.settings.lifetime })
+        (plain, NewCode { salt, hash, issued_at: now, expires_at: now + form.lifetime })
     }
 
     /// A code that nobody is told and that no guess can match (S1: decoys).
     #[must_use]
     pub fn generate_decoy(&self, now: Timestamp) -> NewCode {
+        self.generate_decoy_for(self.settings.lifetime, now)
+    }
+
+    /// The same, with this life.
+    #[must_use]
+    pub fn generate_decoy_for(&self, lifetime: Duration, now: Timestamp) -> NewCode {
         let salt = random_bytes(&*self.entropy);
-        let hash = crate::secret::SecretHash::from_bytes(random_bytes(&*self.entropy));
-        NewCode { salt, hash, issued_at: now, expires_at: now + self.settings.lifetime }
+        let hash = SecretHash::from_bytes(random_bytes(&*self.entropy));
+        NewCode { salt, hash, issued_at: now, expires_at: now + lifetime }
     }
 
     /// Pays for a guess, then judges it. The match is still to be consumed by the ceremony's own write.
@@ -127,6 +140,20 @@ impl OneTimeCodes {
             account_failures: self.settings.account_failures,
             account_window: self.settings.account_window,
         };
+        self.judge_within(limits, ceremony, guess, now).await
+    }
+
+    /// The same for a code of any length, within these limits.
+    ///
+    /// # Errors
+    /// See [`JudgeError`].
+    pub async fn judge_within<const LENGTH: usize>(
+        &self,
+        limits: AttemptLimits,
+        ceremony: CeremonyId,
+        guess: &OneTimeCode<LENGTH>,
+        now: Timestamp,
+    ) -> Result<MatchedCode, JudgeError> {
         let reserved = self.store.reserve_attempt(ceremony, limits, now).await?;
         let hash = self.peppers.one_time_code(ceremony, &reserved.salt, guess.reveal());
         if hash == reserved.hash {
@@ -134,6 +161,23 @@ impl OneTimeCodes {
         } else {
             Err(JudgeError::Wrong)
         }
+    }
+
+    /// Pays a right guess back that cannot be used yet: the code stands as it did before.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn release(
+        &self,
+        ceremony: CeremonyId,
+        code: MatchedCode,
+        failures_of: SlotOwner,
+    ) -> Result<(), StoreError> {
+        self.store.release_attempt(ceremony, code, failures_of).await
+    }
+
+    const fn form(&self) -> CodeForm {
+        CodeForm { digits: <OneTimeCode>::LENGTH, lifetime: self.settings.lifetime }
     }
 
     /// Puts a new code in the place of a ceremony's old one, as often as the limits allow.

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
+    accounts::Account,
     clock::{Clock, Timestamp},
     entropy::Entropy,
     id::MessageId,
@@ -128,6 +129,26 @@ impl Outbox {
     ) -> Result<crate::sealing::SealedBytes, SealError> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(content).map_err(|_| SealError::Damaged)?);
         self.ports.sealer.seal(SealedFor { kind: "message", id: id.as_bytes() }, &plain)
+    }
+}
+
+impl Outbox {
+    /// Tells an account at each of its verified addresses, without any code (S12).
+    ///
+    /// # Errors
+    /// A message could not be sealed.
+    pub(crate) fn notices(
+        &self,
+        kind: MessageKind,
+        account: &Account,
+        now: Timestamp,
+    ) -> Result<Vec<NewMessage>, StoreError> {
+        let life = MessageLife::notice(now);
+        account
+            .identifiers
+            .iter()
+            .map(|identifier| self.compose(kind, &identifier.address, &[], life))
+            .collect()
     }
 }
 

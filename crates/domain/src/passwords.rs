@@ -1,20 +1,60 @@
-//! Passwords: what may be one (security.md C1–C5) and the port that hashes them (C6, S13).
+//! Passwords: what may be one (security.md C1–C5), the port that hashes them (C6, S13), and changing one's own (S12).
 //!
-//! Changing and recovering a password are not here yet.
+//! Whoever has lost theirs goes by [`crate::recovery`].
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
+pub(crate) mod change;
 mod hasher;
 mod policy;
+mod store;
 
 pub use self::{
+    change::{ChangePassword, ChangePasswordError},
     hasher::{HashError, PasswordHash, PasswordHasher, PasswordVerdict},
     policy::{AcceptError, PasswordPolicy, PasswordProblem, PasswordUse},
+    store::{PasswordStore, ReplacePassword},
 };
+use crate::{accounts::AccountStore, clock::Clock, entropy::Entropy, outbox::Outbox, sign_in::SignIn};
+
+/// What changing a password stands on.
+#[derive(Clone)]
+pub struct PasswordPorts {
+    /// Sets them.
+    pub store: Arc<dyn PasswordStore>,
+    /// Knows whose they are.
+    pub accounts: Arc<dyn AccountStore>,
+    /// Judges the current one.
+    pub sign_in: SignIn,
+    /// Judges the new one.
+    pub policy: PasswordPolicy,
+    /// Hashes it.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Composes messages.
+    pub outbox: Outbox,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Changes passwords.
+#[derive(Clone)]
+pub struct Passwords {
+    ports: PasswordPorts,
+}
+
+impl Passwords {
+    /// Over these ports.
+    #[must_use]
+    pub fn new(ports: PasswordPorts) -> Self {
+        Self { ports }
+    }
+}
 
 /// What a person typed as a password, in NFC; nothing is cut off (C2, C3).
 #[derive(Clone)]

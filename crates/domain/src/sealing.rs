@@ -110,9 +110,12 @@ const ONE_TIME_CODES: &str = "one_time_codes";
 const IDENTIFIERS: &str = "identifiers";
 const PII: &str = "pii";
 
-/// The keys of every HMAC, one per use, made once per store.
+/// The keys of every HMAC, one per use, made once per store. Every feature has them, so they are shared.
 #[derive(Clone, Debug)]
-pub struct Peppers {
+pub struct Peppers(Arc<Keys>);
+
+#[derive(Debug)]
+struct Keys {
     one_time_codes: HmacKey,
     identifiers: HmacKey,
     pii: Zeroizing<[u8; 32]>,
@@ -141,40 +144,40 @@ impl Peppers {
             let bytes = opened.as_slice().try_into().map_err(|_| PepperError::Length(name))?;
             Ok(Zeroizing::new(bytes))
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Keys {
             one_time_codes: HmacKey::new(&*load(ONE_TIME_CODES).await?),
             identifiers: HmacKey::new(&*load(IDENTIFIERS).await?),
             pii: load(PII).await?,
-        })
+        })))
     }
 
     /// The stored form of a one-time code (C12): bound to its ceremony and to a salt of its own.
     #[must_use]
     pub fn one_time_code(&self, ceremony: CeremonyId, salt: &[u8; 16], code: &str) -> SecretHash {
-        self.one_time_codes.hash(&[ceremony.as_bytes(), salt, code.as_bytes()])
+        self.0.one_time_codes.hash(&[ceremony.as_bytes(), salt, code.as_bytes()])
     }
 
     /// What stands for an e-mail address where failures are counted, known or not (S14).
     #[must_use]
     pub fn email(&self, address: &EmailAddress) -> SecretHash {
-        self.identifiers.hash(&[b"email", address.normalized().as_bytes()])
+        self.0.identifiers.hash(&[b"email", address.normalized().as_bytes()])
     }
 
     /// What stands for a ceremony where failures are counted.
     #[must_use]
     pub fn ceremony(&self, id: CeremonyId) -> SecretHash {
-        self.identifiers.hash(&[b"ceremony", id.as_bytes()])
+        self.0.identifiers.hash(&[b"ceremony", id.as_bytes()])
     }
 
     /// What stands for an account where failures are counted.
     #[must_use]
     pub fn account(&self, id: AccountId) -> SecretHash {
-        self.identifiers.hash(&[b"account", id.as_bytes()])
+        self.0.identifiers.hash(&[b"account", id.as_bytes()])
     }
 
     /// The salt of hashed personal data in logs where none is configured (G1).
     #[must_use]
     pub fn pii_salt(&self) -> &[u8; 32] {
-        &self.pii
+        &self.0.pii
     }
 }

@@ -108,6 +108,8 @@ pub enum TokenKind {
     SessionRefresh,
     /// `cb`: a client binding (S7).
     ClientBinding,
+    /// `pr`: the secret of a link that sets a new password (S12).
+    PasswordReset,
 }
 
 impl TokenKind {
@@ -115,6 +117,7 @@ impl TokenKind {
         match self {
             Self::SessionRefresh => "rt",
             Self::ClientBinding => "cb",
+            Self::PasswordReset => "pr",
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct SessionSettings {
     pub grace: Duration,
     /// Whether tokens are bound to their client.
     pub binding: BindingPolicy,
+    /// A sign-in is fresh enough for sensitive acts while it is not older than this (F7).
+    pub fresh_for: Duration,
 }
 
 /// The ports that sessions stand on.
@@ -161,6 +163,13 @@ impl Sessions {
             },
         };
         (session, token)
+    }
+
+    /// Has this person proved themselves so lately that they may do what is sensitive (F7, RFC 9470)? `max_age` is the
+    /// last age that is fresh enough.
+    #[must_use]
+    pub fn is_fresh(&self, signed_in: &SignedIn) -> bool {
+        signed_in.authenticated_at + self.settings.fresh_for >= self.ports.clock.now()
     }
 
     /// What the client gets for a session that was written.

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod challenge;
+pub(crate) mod first_factor;
 mod model;
 pub(crate) mod second_factor;
 mod start;

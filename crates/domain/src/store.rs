@@ -7,6 +7,8 @@ use crate::{
     audit::AuditStore,
     one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore,
+    passwords::PasswordStore,
+    recovery::RecoveryStore,
     sealing::{PepperStore, ResealStore},
     sessions::SessionStore,
     sign_in::SignInStore,
@@ -23,7 +25,9 @@ pub trait Store:
     + AuditStore
     + OneTimeCodeStore
     + OutboxStore
+    + PasswordStore
     + PepperStore
+    + RecoveryStore
     + ResealStore
     + SessionStore
     + SignInStore

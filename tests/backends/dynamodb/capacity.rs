@@ -8,6 +8,8 @@ use symbolon_domain::{
     effects::Effects,
     outbox::{FinishMessage, LeaseMessages, MessageState, RetryMessage},
     page::PageRequest,
+    passwords::ReplacePassword,
+    recovery::RecoveryProof,
     sessions::RevokeSessions,
     sign_in::throttle::ThrottleLimits,
 };
@@ -19,6 +21,7 @@ use crate::{
             self, LIMITS, at, completion, event, hash, matched, new_sign_in, new_sign_up, resend,
             sign_in_completion,
         },
+        recovery::{by_code, finish as finish_recovery},
         sessions::refresh::shown,
     },
     support::{
@@ -176,6 +179,24 @@ async fn count() -> Vec<String> {
     );
     counted!(lines, proxy, "audit: list (14)", stores.audit.list(page));
     counted!(lines, proxy, "signing keys: list", stores.signing_keys.list());
+
+    let recovery = by_code(account, at(100));
+    counted!(lines, proxy, "recovery: begin", stores.recoveries.begin(recovery.clone()));
+    counted!(lines, proxy, "recovery: find", stores.recoveries.find(recovery.id));
+    let paid = stores.codes.reserve_attempt(recovery.id, LIMITS, at(101)).await.unwrap();
+    let mut finished = finish_recovery(&recovery, account, at(102));
+    let code = matched(&recovery.code, paid.budget_slot);
+    finished.proof = RecoveryProof::Code { code, failures_of: recovery.failures_of };
+    counted!(lines, proxy, "recovery: complete", stores.recoveries.complete(finished.clone()));
+    let replacement = ReplacePassword {
+        account_id: account,
+        old: finished.password,
+        new: given::phc("newer"),
+        kept: session.id,
+        throttle: hash(),
+        effects: given::effects(Act::PASSWORD_CHANGED, at(103)),
+    };
+    counted!(lines, proxy, "password: replace", stores.passwords.replace(replacement));
     lines
 }
 

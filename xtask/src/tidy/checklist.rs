@@ -28,11 +28,11 @@ const GAPS: &[(char, u32)] = &[('C', 16), ('C', 41), ('C', 60)];
 
 /// The checklist lines that a test must name by now; it grows with what is built.
 const PROVEN: &[(char, RangeInclusive<u32>)] = &[
-    ('C', 1..=7),
-    ('C', 9..=12),
+    ('C', 1..=12),
+    ('C', 14..=14),
     ('C', 23..=23),
     ('C', 25..=25),
-    ('C', 29..=29),
+    ('C', 29..=30),
     ('C', 42..=42),
     ('C', 52..=55),
     ('C', 63..=65),

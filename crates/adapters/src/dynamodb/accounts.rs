@@ -92,6 +92,11 @@ pub(super) fn standing(found: &Found) -> Result<Standing, StoreError> {
     })
 }
 
+/// How often the account has got another password; what was begun under an earlier count is over.
+pub(super) fn password_changes(found: &Found) -> Result<u64, StoreError> {
+    Ok(found.optional_number("accounts.password_changes")?.unwrap_or(0))
+}
+
 /// An account's identifiers, oldest first.
 pub(super) fn identifiers(found: &Found) -> Result<Vec<Identifier>, StoreError> {
     let mut identifiers = Vec::new();

@@ -177,6 +177,11 @@ impl Found {
         self.blob(name)?.try_into().map_err(|_| StoreError::corrupt(name))
     }
 
+    /// A hash, or none.
+    pub(super) fn optional_hash(&self, name: &'static str) -> Result<Option<SecretHash>, StoreError> {
+        if self.value(name).is_none() { Ok(None) } else { self.hash(name).map(Some) }
+    }
+
     pub(super) fn hash(&self, name: &'static str) -> Result<SecretHash, StoreError> {
         self.bytes(name).map(SecretHash::from_bytes)
     }

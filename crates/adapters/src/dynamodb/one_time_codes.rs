@@ -34,6 +34,15 @@ impl OneTimeCodeStore for DynamoStore {
         self.settle(&keys::ceremony(ceremony), || reserve_attempt(self, ceremony, &limits, now)).await?
     }
 
+    async fn release_attempt(
+        &self,
+        ceremony: CeremonyId,
+        code: MatchedCode,
+        failures_of: SlotOwner,
+    ) -> Result<(), StoreError> {
+        self.settle(&keys::ceremony(ceremony), || release_attempt(self, ceremony, &code, &failures_of)).await
+    }
+
     async fn replace(&self, command: ReplaceCode) -> Result<(), ReplaceError> {
         self.settle(&keys::ceremony(command.ceremony), || replace(self, &command)).await?
     }
@@ -169,6 +178,27 @@ async fn reserve_attempt(
     transaction.update(keys::ceremony(ceremony), count, code.is_unchanged());
     let written = store.transact(transaction).await?;
     Ok(written.then(Ok(ReservedAttempt { salt: code.salt, hash: code.hash, budget_slot })))
+}
+
+async fn release_attempt(
+    store: &DynamoStore,
+    id: CeremonyId,
+    code: &MatchedCode,
+    failures_of: &SlotOwner,
+) -> Turn<()> {
+    let Some(ceremony) = store.get(keys::ceremony(id)).await? else { return Ok(Some(())) };
+    let attempts: u32 = ceremony.number("ceremonies.attempts")?;
+    if ceremony.hash("ceremonies.hash")? != code.hash || attempts == 0 {
+        return Ok(Some(()));
+    }
+    let mut transaction = Transaction::default();
+    let update = Expression::new("SET #attempts = #attempts - :one").value("one", number(1));
+    let is_unchanged = unchanged("attempts", Some(number(attempts)))
+        .and(unchanged("hash", Some(bytes(code.hash.as_bytes()))));
+    transaction.update(keys::ceremony(id), update, is_unchanged);
+    let slot = keys::slot(failures_of.kind, failures_of.key, code.budget_slot);
+    slots::free(store, &mut transaction, slot, id).await?;
+    Ok(store.transact(transaction).await?.then(()))
 }
 
 async fn replace(store: &DynamoStore, command: &ReplaceCode) -> Turn<Result<(), ReplaceError>> {

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use async_trait::async_trait;
 use symbolon_domain::{
+    accounts::Standing,
     clock::Timestamp,
     effects::Effects,
     id::{AccountId, SessionId},
@@ -249,6 +250,26 @@ fn is_live(session: &Session, now: Timestamp) -> bool {
         && session.idle_expires_at > now
 }
 
+/// Takes a session into the account's next epoch, if it belonged to the present one: nothing is revived, and nobody
+/// else's is kept.
+pub(super) async fn keep(
+    store: &DynamoStore,
+    transaction: &mut Transaction,
+    (account, standing): (AccountId, &Standing),
+    id: SessionId,
+) -> Result<(), StoreError> {
+    if let Some(kept) = store.find_session(id).await?
+        && kept.session.account_id == account
+        && kept.session.epoch == standing.epoch
+        && kept.session.revoked_at.is_none()
+    {
+        let next = number(standing.epoch.saturating_add(1));
+        let update = Expression::new("SET #epoch = :next, #version = :version").value("next", next);
+        kept.update(transaction, update);
+    }
+    Ok(())
+}
+
 async fn revoke_many(
     store: &DynamoStore,
     account: AccountId,
@@ -262,15 +283,8 @@ async fn revoke_many(
     let mut transaction = Transaction::default();
     let update = Expression::new("SET #epoch = :next").value("next", number(next));
     transaction.update(keys::account(account), update, accounts::stands(&standing));
-    if let RevokeSessions::Except(id) = which
-        && let Some(kept) = store.find_session(id).await?
-        // If it belonged to the epoch before: nothing is revived, and nobody else's is kept.
-        && kept.session.account_id == account
-        && kept.session.epoch == standing.epoch
-        && kept.session.revoked_at.is_none()
-    {
-        let update = Expression::new("SET #epoch = :next, #version = :version").value("next", number(next));
-        kept.update(&mut transaction, update);
+    if let RevokeSessions::Except(id) = which {
+        keep(store, &mut transaction, (account, &standing), id).await?;
     }
     effects::write(&mut transaction, effects);
     Ok(store.transact(transaction).await?.then(()))

@@ -34,10 +34,7 @@ impl Slots<'_> {
             // Where there are no slots at all the end of the window is as good an answer as any.
             Err(end) => return Ok(Err(end.unwrap_or(until))),
         };
-        let slot = Item::new(keys::slot(self.kind, self.key, number))
-            .with("taken_until", time(until))
-            .with("holder", text(holder.to_string()))
-            .until(until);
+        let slot = taken(keys::slot(self.kind, self.key, number), holder, until);
         let is_free = Expression::new(format!("{} OR #taken_until <= :now", absent().text()));
         transaction.put_if(slot, is_free.value("now", time(now)));
         Ok(Ok(number))
@@ -65,6 +62,11 @@ impl Slots<'_> {
         }
         Ok(if number < self.count { Ok(number) } else { Err(end) })
     }
+}
+
+/// A slot that this ceremony holds until then.
+pub(super) fn taken(slot: keys::Key, holder: CeremonyId, until: Timestamp) -> Item {
+    Item::new(slot).with("taken_until", time(until)).with("holder", text(holder.to_string())).until(until)
 }
 
 /// Gives a slot back as a part of this transaction, if it is still this ceremony's.

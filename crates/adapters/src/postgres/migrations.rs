@@ -10,7 +10,7 @@ use super::{OpenError, PostgresOptions, failure::EngineError};
 use crate::schema::{Migration, SchemaStatus};
 
 /// Every step, in order.
-pub const ALL: [Migration; 3] = [
+pub const ALL: [Migration; 4] = [
     Migration {
         version: 1,
         name: "foundation",
@@ -26,13 +26,18 @@ pub const ALL: [Migration; 3] = [
         name: "signing_key_rotation",
         text: include_str!("../sql/migrations/postgres/0003_signing_key_rotation.sql"),
     },
+    Migration {
+        version: 4,
+        name: "recovery",
+        text: include_str!("../sql/migrations/postgres/0004_recovery.sql"),
+    },
 ];
 
 /// For each step, the schema of the oldest program that can run on with it.
-const RUNS_WITH: [u32; ALL.len()] = [1, 1, 1];
+const RUNS_WITH: [u32; ALL.len()] = [1, 1, 1, 1];
 
 /// The schema of this program.
-pub const LATEST: u32 = 3;
+pub const LATEST: u32 = 4;
 
 /// Of many that migrate at once one does it, and the others wait: `Symbolon` in ASCII.
 const ADVISORY_LOCK: i64 = 0x5379_6d62_6f6c_6f6e;

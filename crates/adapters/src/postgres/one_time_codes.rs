@@ -12,6 +12,7 @@ use symbolon_domain::{
         ReservedAttempt, SlotOwner,
     },
     secret::SecretHash,
+    store_error::StoreError,
 };
 
 use super::{
@@ -42,6 +43,15 @@ impl OneTimeCodeStore for PostgresStore {
         let code = self.runner.read(|db| Box::pin(find(db, ceremony, now))).await?;
         judge_attempt(code.as_ref(), &limits, now)?;
         self.runner.transaction(|db| Box::pin(reserve_attempt(db, ceremony, &limits, now))).await?
+    }
+
+    async fn release_attempt(
+        &self,
+        ceremony: CeremonyId,
+        code: MatchedCode,
+        failures_of: SlotOwner,
+    ) -> Result<(), StoreError> {
+        self.runner.transaction(|db| Box::pin(release_attempt(db, ceremony, &code, &failures_of))).await
     }
 
     async fn replace(&self, command: ReplaceCode) -> Result<(), ReplaceError> {
@@ -91,9 +101,37 @@ pub(super) async fn consume(
     if !change(db, sql::one_time_codes::CONSUME, values![ceremony, &code.hash, now]).await? {
         return Ok(false);
     }
+    free_slot(db, ceremony, code, failures_of).await?;
+    Ok(true)
+}
+
+/// Ends a ceremony's code, whichever it is.
+pub(super) async fn end(db: &mut Db<'_>, ceremony: CeremonyId) -> Result<(), Failure> {
+    change(db, sql::one_time_codes::END, values![ceremony]).await?;
+    Ok(())
+}
+
+async fn release_attempt(
+    db: &mut Db<'_>,
+    ceremony: CeremonyId,
+    code: &MatchedCode,
+    failures_of: &SlotOwner,
+) -> Result<(), Failure> {
+    if change(db, sql::one_time_codes::RELEASE_ATTEMPT, values![ceremony, &code.hash]).await? {
+        free_slot(db, ceremony, code, failures_of).await?;
+    }
+    Ok(())
+}
+
+async fn free_slot(
+    db: &mut Db<'_>,
+    ceremony: CeremonyId,
+    code: &MatchedCode,
+    failures_of: &SlotOwner,
+) -> Result<(), Failure> {
     let values = values![failures_of.kind, &failures_of.key, code.budget_slot, ceremony];
     change(db, sql::one_time_codes::FREE_SLOT, values).await?;
-    Ok(true)
+    Ok(())
 }
 
 /// Slots that are to be taken from.

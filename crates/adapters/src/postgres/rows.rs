@@ -285,6 +285,13 @@ impl<'r> Columns<'r> {
         self.blob(column)?.try_into().map_err(|_| Failure::Corrupt(column))
     }
 
+    /// NULL, or a hash.
+    pub(super) fn optional_hash(&mut self, column: &'static str) -> Result<Option<SecretHash>, Failure> {
+        let blob = self.optional_blob(column)?;
+        let hash = |blob: &[u8]| blob.try_into().map(SecretHash::from_bytes);
+        blob.map(|blob| hash(blob).map_err(|_| Failure::Corrupt(column))).transpose()
+    }
+
     pub(super) fn hash(&mut self, column: &'static str) -> Result<SecretHash, Failure> {
         self.bytes(column).map(SecretHash::from_bytes)
     }

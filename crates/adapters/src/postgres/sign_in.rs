@@ -97,6 +97,7 @@ fn candidate(columns: &mut Columns<'_>) -> Result<Candidate, Failure> {
         standing: accounts::standing(columns)?,
         address: accounts::address(columns, "identifiers.typed")?,
         password: PasswordHash::from_phc(columns.text("accounts.password")?.to_owned()),
+        password_changes: columns.number("accounts.password_changes")?,
     })
 }
 
@@ -150,13 +151,16 @@ async fn begin(db: &mut Db<'_>, command: &NewSignIn) -> Result<Result<(), BeginE
     if open_account(db, *account_id).await?.is_none() {
         return Ok(Err(BeginError::AccountUnavailable));
     }
+    // Before anything else is written: a refusal keeps what it wrote.
+    let values = values![*id, *account_id, command.created_at, command.expires_at, command.password_changes];
+    if !change(db, sql::sign_in::INSERT, values).await? {
+        return Ok(Err(BeginError::AccountUnavailable));
+    }
     change(db, sql::sign_in::FORGET_THROTTLE, values![&command.throttle]).await?;
     if let Some(rehashed) = &command.rehashed {
         let values = values![rehashed.new.as_phc(), *account_id, rehashed.old.as_phc()];
         change(db, sql::sign_in::REHASH, values).await?;
     }
-    let values = values![*id, *account_id, command.created_at, command.expires_at];
-    change(db, sql::sign_in::INSERT, values).await?;
     let challenge = NewChallenge {
         ceremony: *id,
         expires_at: command.expires_at,
@@ -174,12 +178,13 @@ async fn complete(
 ) -> Result<Result<Standing, CompleteError>, Failure> {
     let CompleteSignIn { id, account_id, code, failures_of, session, now, .. } = command;
     one_time_codes::lock(db, *id).await?;
+    // Locked before it is asked for its password's count, which a recovery may be raising.
+    let Some(standing) = open_account(db, *account_id).await? else { return Ok(Err(CompleteError::Gone)) };
     // Before anything is written: a refusal keeps what it wrote.
     let values = values![*id, *account_id, &code.hash, *now];
     if !is_there(db, sql::sign_in::CODE_STANDS, values).await? {
         return Ok(Err(CompleteError::Gone));
     }
-    let Some(standing) = open_account(db, *account_id).await? else { return Ok(Err(CompleteError::Gone)) };
     if !one_time_codes::consume(db, *id, code, failures_of, *now).await? {
         return Ok(Err(CompleteError::Gone));
     }

@@ -14,6 +14,13 @@ pub(crate) const FIND: &str = "
 pub(crate) const COUNT_ATTEMPT: &str = "
     UPDATE one_time_codes SET attempts = attempts + 1 WHERE ceremony_id = $1 AND attempts < $2";
 
+/// Pays a guess at the code `$2` back.
+pub(crate) const RELEASE_ATTEMPT: &str = "
+    UPDATE one_time_codes SET attempts = attempts - 1 WHERE ceremony_id = $1 AND hash = $2 AND attempts > 0";
+
+/// Ends a ceremony's code, whichever it is.
+pub(crate) const END: &str = "DELETE FROM one_time_codes WHERE ceremony_id = $1";
+
 /// The attempts stay: they are the ceremony's.
 pub(crate) const REPLACE: &str = "
     UPDATE one_time_codes SET salt = $1, hash = $2, issued_at = $3, expires_at = $4 WHERE ceremony_id = $5";

@@ -14,7 +14,7 @@ use super::{Missing, OpenError, OpenOptions, Outdated, connect, connect_writer};
 use crate::schema::{Migration, SchemaStatus};
 
 /// Every step, in order.
-pub const ALL: [Migration; 3] = [
+pub const ALL: [Migration; 4] = [
     Migration {
         version: 1,
         name: "foundation",
@@ -30,10 +30,15 @@ pub const ALL: [Migration; 3] = [
         name: "signing_key_rotation",
         text: include_str!("../sql/migrations/sqlite/0003_signing_key_rotation.sql"),
     },
+    Migration {
+        version: 4,
+        name: "recovery",
+        text: include_str!("../sql/migrations/sqlite/0004_recovery.sql"),
+    },
 ];
 
 /// The schema of this program.
-pub const LATEST: u32 = 3;
+pub const LATEST: u32 = 4;
 
 /// Marks a file as ours: `Symb` in ASCII.
 const APPLICATION_ID: i32 = 0x5379_6d62;

@@ -10,6 +10,7 @@ use symbolon_domain::{
         ReservedAttempt, SlotOwner,
     },
     secret::SecretHash,
+    store_error::StoreError,
 };
 
 use super::{
@@ -28,6 +29,15 @@ impl OneTimeCodeStore for SqliteStore {
         now: Timestamp,
     ) -> Result<ReservedAttempt, ReserveError> {
         self.write(move |db| reserve_attempt(db, ceremony, &limits, now)).await?
+    }
+
+    async fn release_attempt(
+        &self,
+        ceremony: CeremonyId,
+        code: MatchedCode,
+        failures_of: SlotOwner,
+    ) -> Result<(), StoreError> {
+        self.write(move |db| release_attempt(db, ceremony, &code, &failures_of)).await
     }
 
     async fn replace(&self, command: ReplaceCode) -> Result<(), ReplaceError> {
@@ -72,9 +82,38 @@ pub(super) fn consume(
     if !change(db, sql::one_time_codes::CONSUME, values)? {
         return Ok(false);
     }
+    free_slot(db, ceremony, code, failures_of)?;
+    Ok(true)
+}
+
+/// Ends a ceremony's code, whichever it is.
+pub(super) fn end(db: &Write<'_>, ceremony: CeremonyId) -> Result<(), Failure> {
+    change(db, sql::one_time_codes::END, [ceremony.as_bytes()])?;
+    Ok(())
+}
+
+fn release_attempt(
+    db: &Write<'_>,
+    ceremony: CeremonyId,
+    code: &MatchedCode,
+    failures_of: &SlotOwner,
+) -> Result<(), Failure> {
+    let values = params![ceremony.as_bytes(), code.hash.as_bytes()];
+    if change(db, sql::one_time_codes::RELEASE_ATTEMPT, values)? {
+        free_slot(db, ceremony, code, failures_of)?;
+    }
+    Ok(())
+}
+
+fn free_slot(
+    db: &Write<'_>,
+    ceremony: CeremonyId,
+    code: &MatchedCode,
+    failures_of: &SlotOwner,
+) -> Result<(), Failure> {
     let values = params![failures_of.kind, failures_of.key.as_bytes(), code.budget_slot, ceremony.as_bytes()];
     change(db, sql::one_time_codes::FREE_SLOT, values)?;
-    Ok(true)
+    Ok(())
 }
 
 /// Slots that are to be taken from.

@@ -82,6 +82,7 @@ fn candidate(columns: &mut Columns<'_>) -> Result<Candidate, Failure> {
         standing: accounts::standing(columns)?,
         address: accounts::address(columns, "identifiers.typed")?,
         password: PasswordHash::from_phc(columns.text("accounts.password")?.to_owned()),
+        password_changes: columns.number("accounts.password_changes")?,
     })
 }
 
@@ -122,18 +123,22 @@ fn begin(db: &Write<'_>, command: &NewSignIn) -> Result<Result<(), BeginError>, 
     if open_account(db, *account_id)?.is_none() {
         return Ok(Err(BeginError::AccountUnavailable));
     }
+    // Before anything else is written: a refusal keeps what it wrote.
+    let values = params![
+        id.as_bytes(),
+        account_id.as_bytes(),
+        command.created_at.micros(),
+        command.expires_at.micros(),
+        i64::try_from(command.password_changes).unwrap_or(i64::MAX),
+    ];
+    if !change(db, sql::sign_in::INSERT, values)? {
+        return Ok(Err(BeginError::AccountUnavailable));
+    }
     change(db, sql::sign_in::FORGET_THROTTLE, [command.throttle.as_bytes()])?;
     if let Some(rehashed) = &command.rehashed {
         let values = params![rehashed.new.as_phc(), account_id.as_bytes(), rehashed.old.as_phc()];
         change(db, sql::sign_in::REHASH, values)?;
     }
-    let values = params![
-        id.as_bytes(),
-        account_id.as_bytes(),
-        command.created_at.micros(),
-        command.expires_at.micros()
-    ];
-    change(db, sql::sign_in::INSERT, values)?;
     let challenge = NewChallenge {
         ceremony: *id,
         expires_at: command.expires_at,

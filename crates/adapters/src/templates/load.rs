@@ -102,8 +102,12 @@ type Origins = BTreeMap<String, String>;
 pub(super) fn samples(kind: MessageKind) -> BTreeMap<String, String> {
     let (name, value) = match kind {
         MessageKind::SignUpCode | MessageKind::SignInCode => ("code", "123456"),
+        MessageKind::RecoveryCode => ("code", "12345678"),
+        MessageKind::RecoveryLink => ("link", "https://id.example.com/recovery#token=sym_pr_Sample"),
         MessageKind::SignInLocked => ("failures", "10"),
-        MessageKind::AccountExists | MessageKind::Test => return BTreeMap::new(),
+        MessageKind::AccountExists | MessageKind::PasswordChanged | MessageKind::Test => {
+            return BTreeMap::new();
+        }
     };
     BTreeMap::from([(name.to_owned(), value.to_owned())])
 }
@@ -117,8 +121,10 @@ fn lacks(part: Part, text: &str, samples: &BTreeMap<String, String>) -> Option<S
     match part {
         Part::Subject => text.contains(char::is_control).then(|| "must be one line".to_owned()),
         Part::Text | Part::Html => {
-            let code = samples.get("code")?;
-            (!text.contains(code.as_str())).then(|| "does not show the code: write {{ code }}".to_owned())
+            let (name, value) = samples.iter().find(|(name, _)| matches!(name.as_str(), "code" | "link"))?;
+            // HTML writes the slashes of a link otherwise, and its end as it is.
+            let end = value.rsplit('/').next().unwrap_or(value);
+            (!text.contains(end)).then(|| format!("does not show the {name}: write {{{{ {name} }}}}"))
         }
     }
 }

@@ -42,8 +42,12 @@ problems! {
         "It may have expired, been ended, or belong to another client. Sign in again.";
     InvalidCredentials = "invalid_credentials", UNAUTHORIZED, "The address or the password is wrong",
         "Check both and try again.";
+    InsufficientUserAuthentication = "insufficient_user_authentication", UNAUTHORIZED, "The sign-in is too old for this",
+        "Sign in again, not longer ago than max_age in WWW-Authenticate says in seconds (RFC 9470), and then repeat this.";
     WrongCode = "wrong_code", FORBIDDEN, "The code is wrong",
         "Compare it with the latest message. The number of attempts is limited.";
+    WrongPassword = "wrong_password", FORBIDDEN, "The current password is wrong",
+        "Check it and try again. After each failure there is a pause.";
     OriginMismatch = "origin_mismatch", FORBIDDEN, "The page may not do this",
         "Cookies count only for requests from this service's own origin, or from one that its operator has listed.";
     NotFound = "not_found", NOT_FOUND, "There is no such thing",
@@ -54,6 +58,8 @@ problems! {
         "Send it again, all at once.";
     Conflict = "conflict", CONFLICT, "Something else came first",
         "The address has an account by now. Sign in instead.";
+    PasswordChanged = "password_changed", CONFLICT, "The password was changed meanwhile",
+        "Nothing was changed by this request. Find out which password counts, then try again.";
     Gone = "gone", GONE, "This is over",
         "It was completed, ended or has expired. Start again.";
     CodeExpired = "code_expired", GONE, "The code has expired",
@@ -120,8 +126,15 @@ impl ProblemType {
 
     /// Is it what a bare status of the framework means?
     pub(super) fn stands_for(self, status: StatusCode) -> bool {
-        !matches!(self, Self::InvalidToken | Self::InvalidCredentials | Self::WrongCode)
-            && self.status() == status
+        let is_finding = matches!(
+            self,
+            Self::InvalidToken
+                | Self::InvalidCredentials
+                | Self::InsufficientUserAuthentication
+                | Self::WrongCode
+                | Self::WrongPassword
+        );
+        !is_finding && self.status() == status
     }
 }
 

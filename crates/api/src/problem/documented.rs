@@ -46,6 +46,14 @@ documented! {
     /// Of verifying a sign-up.
     SignUpCodeProblems = [BODY]
         Unauthorized InvalidToken WrongCode OriginMismatch Conflict Gone CodeExpired AttemptsExhausted TooManyAttempts;
+    /// Of beginning a recovery.
+    RecoveryProblems = [BODY] TooManyMessages;
+    /// Of setting a password by a recovery.
+    RecoveryVerifyProblems = [BODY] WrongCode Gone AttemptsExhausted;
+    /// Of changing one's own password.
+    PasswordProblems = [BODY]
+        Unauthorized InvalidToken InsufficientUserAuthentication WrongPassword OriginMismatch PasswordChanged
+        TooManyAttempts;
     /// Of beginning a sign-in.
     SignInProblems = [BODY] InvalidCredentials OriginMismatch TooManyAttempts;
     /// Of the second factor of a sign-in.

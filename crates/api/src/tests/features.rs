@@ -1,5 +1,7 @@
 //! What each feature makes of its use cases.
 
+use std::sync::atomic::Ordering;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -199,4 +201,42 @@ async fn an_account_changes_only_where_it_may() {
         let answer = service.call("PATCH /v1/account", &shown, Some(body)).await;
         assert_eq!(answer.problem(), (400, "invalid_request"));
     }
+}
+
+/// S12: the shapes of a recovery by code; whatever the code, an outage is told as one.
+#[tokio::test]
+async fn a_recovery_answers_in_its_own_shapes() {
+    let service = Service::new().await;
+    let address = json!({"identifier": {"type": "email", "value": "ada@example.org"}});
+    let begun = service.call("POST /v1/recovery", &[], Some(address.clone())).await;
+    assert_eq!(begun.status, StatusCode::ACCEPTED, "{}", begun.body);
+    let id = begun.text("/recovery_id").to_owned();
+    assert_eq!(begun.body, json!({"recovery_id": id, "expires_in": 600}));
+    // Six digits are the code of another ceremony.
+    let verify = |code: &str| Some(json!({"recovery_id": id, "code": code, "password": PASSWORD}));
+    let six = service.call("POST /v1/recovery/verify", &[], verify(CODE)).await;
+    assert_eq!((six.problem(), six.text("/errors/0/pointer")), ((400, "invalid_request"), "/code"));
+    let wrong = service.call("POST /v1/recovery/verify", &[], verify("1234 5678")).await;
+    assert_eq!(wrong.problem(), (403, "wrong_code"));
+    service.world.out_of_order.store(true, Ordering::Relaxed);
+    for (path, body) in
+        [("POST /v1/recovery", Some(address)), ("POST /v1/recovery/verify", verify("12345678"))]
+    {
+        assert_eq!(service.call(path, &[], body).await.problem(), (503, "unavailable"), "{path}");
+    }
+}
+
+/// C8: the current password is asked for.
+#[tokio::test]
+async fn a_password_is_changed_by_who_knows_it() {
+    let service = Service::new().await;
+    let (bearer, binding, _) = service.signed_in().await;
+    let shown = [("authorization", bearer.as_str()), ("symbolon-binding", binding.as_str())];
+    let change = |current: &str| Some(json!({"current_password": current, "new_password": PASSWORD}));
+    let wrong = service.call("PUT /v1/account/password", &shown, change("wrong")).await;
+    assert_eq!(wrong.problem(), (403, "wrong_password"));
+    let changed = service.call("PUT /v1/account/password", &shown, change(PASSWORD)).await;
+    assert_eq!(changed.status, StatusCode::NO_CONTENT, "{}", changed.body);
+    let nobody = service.call("PUT /v1/account/password", &[], change(PASSWORD)).await;
+    assert_eq!(nobody.problem(), (401, "unauthorized"));
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     service::{Service, first_factor},
-    world::{CODE, STRANGER},
+    world::{CODE, PASSWORD, STRANGER},
 };
 use crate::{HttpSettings, Peer};
 
@@ -173,6 +173,11 @@ async fn an_outage_is_told_as_one() {
         ("DELETE /v1/sessions/current", &shown, None),
         ("GET /v1/account", &shown, None),
         ("PATCH /v1/account", &shown, Some(json!({"name": null}))),
+        (
+            "PUT /v1/account/password",
+            &shown,
+            Some(json!({"current_password": PASSWORD, "new_password": PASSWORD})),
+        ),
     ] {
         let answer = service.call(line, headers, body).await;
         assert_eq!((answer.problem(), answer.header("retry-after")), ((503, "unavailable"), "1"), "{line}");

@@ -24,9 +24,11 @@ use symbolon_domain::{
     one_time_codes::{OneTimeCodeSettings, OneTimeCodes},
     outbox::{Outbox, OutboxPorts, OutboxSettings},
     passwords::{
-        HashError, Password, PasswordHash, PasswordHasher, PasswordPolicy, PasswordUse, PasswordVerdict,
+        HashError, Password, PasswordHash, PasswordHasher, PasswordPolicy, PasswordPorts, PasswordUse,
+        PasswordVerdict, Passwords,
     },
     pii::PiiHasher,
+    recovery::{Recovery, RecoveryPorts},
     sealing::{PepperStore, Peppers, SealError, SealedBytes, SealedFor, Sealer},
     sessions::{
         AuthenticationMethod, BindingPolicy, Session, SessionPorts, SessionSettings, SessionTokens, Sessions,
@@ -100,10 +102,15 @@ impl World {
         };
         let (lifetime, pre_authorized_lifetime) = (Duration::from_secs(3_600), Duration::from_secs(600));
         let limits = SignInSettings { pre_authorized_lifetime, lock_after: 10, lock_for: lifetime };
+        let sign_in = SignIn::new(sign_in, limits);
+        let passwords = self.passwords(&sign_up, sign_in.clone());
+        let recovery = self.recovery(&sign_up);
         UseCases {
             accounts: Accounts::new(Arc::<Self>::clone(self), Arc::clone(&clock), Arc::clone(&entropy)),
             sign_up: SignUp::new(sign_up, SignUpSettings { lifetime, pre_authorized_lifetime }),
-            sign_in: SignIn::new(sign_in, limits),
+            sign_in,
+            recovery,
+            passwords,
             sessions,
             outbox,
             keys: Arc::<Self>::clone(self),
@@ -111,6 +118,37 @@ impl World {
             entropy,
             pii: PiiHasher::new(b"salt"),
         }
+    }
+
+    fn recovery(self: &Arc<Self>, sign_up: &SignUpPorts) -> Recovery {
+        let (clock, entropy) = (Arc::clone(&sign_up.clock), Arc::clone(&sign_up.entropy));
+        let ports = RecoveryPorts {
+            store: Arc::<Self>::clone(self),
+            sign_ins: Arc::<Self>::clone(self),
+            accounts: Arc::<Self>::clone(self),
+            policy: sign_up.policy.clone(),
+            hasher: Arc::clone(&sign_up.hasher),
+            codes: sign_up.codes.clone(),
+            outbox: sign_up.outbox.clone(),
+            peppers: sign_up.peppers.clone(),
+            refusals: Refusals::new(Arc::<Self>::clone(self), Arc::clone(&clock), Arc::clone(&entropy)),
+            clock,
+            entropy,
+        };
+        Recovery::new(ports, "https://auth.example.org")
+    }
+
+    fn passwords(self: &Arc<Self>, sign_up: &SignUpPorts, sign_in: SignIn) -> Passwords {
+        Passwords::new(PasswordPorts {
+            store: Arc::<Self>::clone(self),
+            accounts: Arc::<Self>::clone(self),
+            sign_in,
+            policy: sign_up.policy.clone(),
+            hasher: Arc::clone(&sign_up.hasher),
+            outbox: sign_up.outbox.clone(),
+            clock: Arc::clone(&sign_up.clock),
+            entropy: Arc::clone(&sign_up.entropy),
+        })
     }
 
     fn sessions(self: &Arc<Self>) -> Sessions {
@@ -130,6 +168,7 @@ impl World {
             absolute: Duration::from_secs(7_776_000),
             grace: Duration::from_secs(10),
             binding: BindingPolicy::Required,
+            fresh_for: Duration::from_secs(600),
         };
         Sessions::new(ports, settings)
     }

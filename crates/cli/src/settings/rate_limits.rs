@@ -15,6 +15,9 @@ pub struct RateLimitsSettings {
     /// Sign-ins a minute.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub sign_in: NonZeroU32,
+    /// Recoveries a minute.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub recovery: NonZeroU32,
     /// Codes entered or asked for a minute.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub codes: NonZeroU32,
@@ -38,6 +41,7 @@ impl Default for RateLimitsSettings {
         Self {
             sign_up: per_minute(30),
             sign_in: per_minute(30),
+            recovery: per_minute(30),
             codes: per_minute(30),
             verify: per_minute(600),
             other: per_minute(300),

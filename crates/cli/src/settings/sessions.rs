@@ -22,6 +22,9 @@ pub struct SessionsSettings {
     /// (K8).
     #[schemars(range(min = 0, max = 60))]
     pub grace: Duration,
+    /// How old a sign-in may be for acts that are sensitive, such as changing the password (F7).
+    #[schemars(range(min = 60, max = 3_600))]
+    pub fresh_for: Duration,
     /// Whether a token counts only together with its client's binding secret (S7).
     pub binding: SessionBinding,
 }
@@ -43,6 +46,7 @@ impl Default for SessionsSettings {
             idle: Duration::from_secs(15 * 86_400),
             absolute: Duration::from_secs(90 * 86_400),
             grace: Duration::from_secs(10),
+            fresh_for: Duration::from_secs(600),
             binding: SessionBinding::Required,
         }
     }

@@ -336,6 +336,9 @@ fn nothing_weaker_than_the_security_minima_is_accepted() {
         ("one_time_codes.attempts", "5", "6"),
         ("http.shutdown_timeout", "25s", "26s"),
         ("rate_limits.sign_in", "1", "0"),
+        ("rate_limits.recovery", "1", "0"),
+        ("sessions.fresh_for", "3600s", "3601s"),
+        ("sessions.fresh_for", "60s", "59s"),
     ] {
         let variable = sources::variable(key);
         Scene::new("").environment(&variable, bound).loaded();

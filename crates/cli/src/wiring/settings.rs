@@ -42,6 +42,7 @@ pub(super) fn sessions(settings: &Settings) -> SessionSettings {
             SessionBinding::Required => BindingPolicy::Required,
             SessionBinding::Off => BindingPolicy::Off,
         },
+        fresh_for: sessions.fresh_for.to_std(),
     }
 }
 

@@ -59,6 +59,8 @@ pub enum AccountState {
     Active,
     /// An administrator has closed it.
     Locked,
+    /// Somebody else may know its password: closed until a recovery has set another (S15).
+    Compromised,
 }
 
 impl AccountState {
@@ -68,19 +70,26 @@ impl AccountState {
         match self {
             Self::Active => "active",
             Self::Locked => "locked",
+            Self::Compromised => "compromised",
         }
     }
 
     /// The state of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Active, Self::Locked].into_iter().find(|state| state.as_str() == name)
+        [Self::Active, Self::Locked, Self::Compromised].into_iter().find(|state| state.as_str() == name)
     }
 
     /// May its owner sign in, and do its sessions count?
     #[must_use]
     pub const fn may_sign_in(self) -> bool {
         matches!(self, Self::Active)
+    }
+
+    /// May its owner set a new password by a recovery (S12, S15)?
+    #[must_use]
+    pub const fn may_be_recovered(self) -> bool {
+        matches!(self, Self::Active | Self::Compromised)
     }
 }
 
@@ -115,6 +124,19 @@ pub struct Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// S15: only an active account is signed in to, and a state keeps its name.
+    #[test]
+    fn a_compromised_account_may_not_be_used() {
+        for (state, may) in [
+            (AccountState::Active, (true, true)),
+            (AccountState::Locked, (false, false)),
+            (AccountState::Compromised, (false, true)),
+        ] {
+            assert_eq!(AccountState::parse(state.as_str()), Some(state));
+            assert_eq!((state.may_sign_in(), state.may_be_recovered()), may, "{}", state.as_str());
+        }
+    }
 
     /// A1: 256 bytes, trimmed.
     #[test]

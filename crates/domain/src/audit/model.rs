@@ -24,6 +24,12 @@ impl Act {
     pub const SIGN_IN_COMPLETED: Self = Self::named("sign_in.completed");
     /// A sign-in that too many failures had closed was opened.
     pub const SIGN_IN_UNLOCKED: Self = Self::named("sign_in.unlocked");
+    /// A recovery began; a message went out if there is an account.
+    pub const RECOVERY_STARTED: Self = Self::named("recovery.started");
+    /// A recovery has set a new password.
+    pub const RECOVERY_COMPLETED: Self = Self::named("recovery.completed");
+    /// A password was changed by who knew the one before.
+    pub const PASSWORD_CHANGED: Self = Self::named("password.changed");
     /// A one-time code was sent again.
     pub const CODE_SENT: Self = Self::named("one_time_code.sent");
     /// A one-time code was judged.

@@ -8,38 +8,49 @@ use crate::{
     clock::Timestamp, effects::Effects, id::CeremonyId, secret::SecretHash, store_error::StoreError,
 };
 
-/// A code as somebody typed it: six digits, spaces and other scripts' digits forgiven.
+/// A code as somebody typed it: so many digits, six where nothing is said; spaces and full-width digits forgiven.
 #[derive(Clone)]
-pub struct OneTimeCode(SecretString);
+pub struct OneTimeCode<const LENGTH: usize = 6>(SecretString);
 
-impl OneTimeCode {
+/// The code of a recovery: eight digits, for it stands alone where others follow a password (S12).
+pub type RecoveryCode = OneTimeCode<8>;
+
+impl<const LENGTH: usize> OneTimeCode<LENGTH> {
     /// Digits in a code.
-    pub const LENGTH: usize = 6;
+    pub const LENGTH: usize = LENGTH;
 
     pub(crate) fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// The text is not six digits.
+/// The text is not so many digits.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("not a code of six digits")]
+#[error("not a code of so many digits")]
 pub struct InvalidOneTimeCode;
 
-impl FromStr for OneTimeCode {
+impl<const LENGTH: usize> FromStr for OneTimeCode<LENGTH> {
     type Err = InvalidOneTimeCode;
 
     fn from_str(text: &str) -> Result<Self, InvalidOneTimeCode> {
         use unicode_normalization::UnicodeNormalization as _;
         // NFKC turns full-width digits into ASCII ones.
-        let digits: String =
-            text.chars().take(4 * Self::LENGTH).nfkc().filter(|c| !c.is_whitespace()).collect();
-        if digits.len() == Self::LENGTH && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let digits: String = text.chars().take(4 * LENGTH).nfkc().filter(|c| !c.is_whitespace()).collect();
+        if digits.len() == LENGTH && digits.bytes().all(|byte| byte.is_ascii_digit()) {
             Ok(Self(digits.into()))
         } else {
             Err(InvalidOneTimeCode)
         }
     }
+}
+
+/// How long a code is, and how long it lives.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeForm {
+    /// In digits.
+    pub digits: usize,
+    /// Ten minutes at the most (C10).
+    pub lifetime: Duration,
 }
 
 /// A code on its way into a message; it is kept nowhere.
@@ -101,6 +112,10 @@ impl SlotOwner {
     pub const CODE_RESENDS: &'static str = "code_resends";
     /// Sign-ups begun for one address.
     pub const SIGN_UPS: &'static str = "sign_ups";
+    /// Recoveries begun for one address.
+    pub const RECOVERIES: &'static str = "recoveries";
+    /// What a recovery of nobody's account takes, in the place of its message.
+    pub const DECOYS: &'static str = "decoys";
 
     /// The slots of this kind for this key.
     #[must_use]
@@ -216,6 +231,16 @@ mod tests {
     fn anything_but_six_digits_is_no_code() {
         for text in ["", "12345", "1234567", "12345a", "-12345", "١٢٣٤٥", &"1".repeat(1_000)] {
             assert!(text.parse::<OneTimeCode>().is_err(), "{text}");
+        }
+    }
+
+    /// S12: a recovery's code has eight digits.
+    #[test]
+    fn each_kind_of_code_has_its_own_length() {
+        assert_eq!((<OneTimeCode>::LENGTH, RecoveryCode::LENGTH), (6, 8));
+        assert_eq!("1234 5678".parse::<RecoveryCode>().ok().map(|code| code.reveal().len()), Some(8));
+        for text in ["123456", "1234567", "123456789"] {
+            assert!(text.parse::<RecoveryCode>().is_err(), "{text}");
         }
     }
 }

@@ -18,14 +18,28 @@ pub enum MessageKind {
     AccountExists,
     /// Too many wrong passwords: sign-in by password is closed for a while (S14).
     SignInLocked,
+    /// The code of a recovery (S12).
+    RecoveryCode,
+    /// The link of a recovery.
+    RecoveryLink,
+    /// The password was changed, by whoever it was (S12).
+    PasswordChanged,
     /// An operator tries the carrier out; never in the outbox (M4).
     Test,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::SignUpCode, Self::SignInCode, Self::AccountExists, Self::SignInLocked, Self::Test];
+    pub const ALL: [Self; 8] = [
+        Self::SignUpCode,
+        Self::SignInCode,
+        Self::AccountExists,
+        Self::SignInLocked,
+        Self::RecoveryCode,
+        Self::RecoveryLink,
+        Self::PasswordChanged,
+        Self::Test,
+    ];
 
     /// Its name in stores, lists and template files.
     #[must_use]
@@ -35,6 +49,9 @@ impl MessageKind {
             Self::SignInCode => "sign_in_code",
             Self::AccountExists => "account_exists",
             Self::SignInLocked => "sign_in_locked",
+            Self::RecoveryCode => "recovery_code",
+            Self::RecoveryLink => "recovery_link",
+            Self::PasswordChanged => "password_changed",
             Self::Test => "test",
         }
     }

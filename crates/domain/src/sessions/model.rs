@@ -253,4 +253,6 @@ pub struct SignedIn {
     pub session_id: SessionId,
     /// With which role, as the store says now.
     pub role: Role,
+    /// When they proved themselves: `auth_time`.
+    pub authenticated_at: Timestamp,
 }

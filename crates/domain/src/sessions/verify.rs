@@ -55,8 +55,12 @@ impl Sessions {
         }
         match session.state(now) {
             SessionState::Active => {
-                let role = session.account.role;
-                let signed_in = SignedIn { account_id: claims.sub, session_id: claims.sid, role };
+                let signed_in = SignedIn {
+                    account_id: claims.sub,
+                    session_id: claims.sid,
+                    role: session.account.role,
+                    authenticated_at: session.created_at,
+                };
                 Ok((claims, signed_in))
             }
             SessionState::Revoked => Err(VerifyError::Inactive("revoked")),

@@ -24,6 +24,8 @@ pub struct Candidate {
     pub address: EmailAddress,
     /// Its password's hash.
     pub password: PasswordHash,
+    /// How often it has got another password.
+    pub password_changes: u64,
 }
 
 /// A first factor that was right.
@@ -33,6 +35,8 @@ pub struct NewSignIn {
     pub id: CeremonyId,
     /// Whose.
     pub account_id: AccountId,
+    /// How often the account had got another password when this one was judged. With the next one the sign-in is over.
+    pub password_changes: u64,
     /// The address's failures, which are forgotten.
     pub throttle: SecretHash,
     /// A fresh hash of the password, where the stored one was made under weaker parameters (S13).
@@ -91,7 +95,7 @@ pub struct CompleteSignIn {
 /// Why no sign-in was begun.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
-    /// The account is gone, or may not be used any more.
+    /// The account is gone, may not be used any more, or has got another password meanwhile.
     #[error("the account cannot be signed in to")]
     AccountUnavailable,
     /// The store failed.
@@ -102,7 +106,8 @@ pub enum BeginError {
 /// Why a ceremony was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompleteError {
-    /// The code was consumed, replaced, or has expired meanwhile, or the account may not be used any more.
+    /// The code was consumed, replaced, or has expired meanwhile, or the account may not be used any more or has got
+    /// another password.
     #[error("the ceremony is over")]
     Gone,
     /// The store failed.

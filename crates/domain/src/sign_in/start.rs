@@ -3,8 +3,8 @@
 use secrecy::SecretString;
 
 use super::{
-    BeginError, Candidate, Challenge, NewSignIn, PreAuthorized, Rehashed, SignIn,
-    throttle::{Throttle, ThrottleLimits},
+    BeginError, Candidate, Challenge, NewSignIn, PreAuthorized, SignIn,
+    first_factor::{FirstFactor, FirstFactorError, Proved},
 };
 use crate::{
     actor::{Actor, Origin},
@@ -15,8 +15,8 @@ use crate::{
     identifiers::EmailAddress,
     one_time_codes::SlotOwner,
     outbox::{MessageKind, MessageLife},
-    passwords::{HashError, Password, PasswordVerdict},
-    secret::{OpaqueToken, SecretHash},
+    passwords::HashError,
+    secret::OpaqueToken,
     sessions::CeremonyKind,
     signing_keys::SignError,
     store_error::StoreError,
@@ -51,13 +51,6 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
-/// A first factor that was right.
-struct Judged<'a> {
-    candidate: &'a Candidate,
-    /// The password, where its stored hash is outdated (S13).
-    outdated: Option<Password>,
-}
-
 impl SignIn {
     /// Judges the first factor and, when it is right, sends a code.
     ///
@@ -65,40 +58,21 @@ impl SignIn {
     /// See [`SignInError`].
     pub async fn start(&self, command: StartSignIn, origin: &Origin) -> Result<PreAuthorized, SignInError> {
         let now = self.ports.clock.now();
-        let throttle_key = self.ports.peppers.email(&command.address);
-        let limits = self.throttle_limits();
-        let throttle =
-            self.ports.store.reserve_attempt(throttle_key, limits, now).await?.map_err(|until| {
-                self.ports.sessions.note_refusal(Act::SIGN_IN_STARTED, Some("too_many_failures"), origin);
-                SignInError::TooMany(until)
-            })?;
-        let candidate = self.ports.store.find_candidate(&command.address).await?;
-        // A password that could never be one costs a hash all the same (C9).
-        let password = Password::new(&command.password);
-        let judged = match self.judge(candidate.as_ref(), password.ok()).await {
-            Ok(judged) => judged,
-            Err(error) => {
-                // A service that is too busy to hash must not close its people's accounts.
-                self.ports.store.release_attempt(throttle_key, throttle).await?;
-                return Err(error.into());
-            }
-        };
-        let Some(judged) = judged else {
-            self.refuse(candidate.as_ref(), throttle, origin, now).await?;
-            return Err(SignInError::Refused);
-        };
-        self.begin(judged, throttle_key, origin, now).await
+        let event =
+            AuditEvent::done(Act::SIGN_IN_STARTED, Actor::Anonymous, origin, now, &*self.ports.entropy);
+        let shown = FirstFactor { address: &command.address, password: &command.password, event };
+        let proved = self.first_factor(shown, origin, now).await?;
+        self.begin(proved, origin, now).await
     }
 
     /// The first factor was right: sends a code and keeps the sign-in.
     async fn begin(
         &self,
-        judged: Judged<'_>,
-        throttle: SecretHash,
+        proved: Proved,
         origin: &Origin,
         now: Timestamp,
     ) -> Result<PreAuthorized, SignInError> {
-        let candidate = judged.candidate;
+        let candidate = &proved.candidate;
         let id = CeremonyId::new(now, &*self.ports.entropy);
         let (code, kept) = self.ports.codes.generate(id, now);
         let life = MessageLife { created_at: now, expires_at: kept.expires_at };
@@ -113,8 +87,9 @@ impl SignIn {
         let begun = NewSignIn {
             id,
             account_id: candidate.account_id,
-            throttle,
-            rehashed: self.rehash(&judged).await,
+            password_changes: candidate.password_changes,
+            throttle: proved.throttle_key,
+            rehashed: self.rehash(&proved).await,
             created_at: now,
             expires_at,
             code: kept,
@@ -126,59 +101,6 @@ impl SignIn {
             Err(BeginError::AccountUnavailable) => Err(SignInError::Refused),
             Err(BeginError::Store(error)) => Err(error.into()),
         }
-    }
-
-    /// One hash is computed on every path (S4, C9).
-    async fn judge<'a>(
-        &self,
-        candidate: Option<&'a Candidate>,
-        password: Option<Password>,
-    ) -> Result<Option<Judged<'a>>, HashError> {
-        let (Some(candidate), Some(password)) = (candidate, &password) else {
-            let password = password.or_else(|| Password::new(&"impossible".to_owned().into()).ok());
-            if let Some(password) = password {
-                self.ports.hasher.verify_nothing(&password).await?;
-            }
-            return Ok(None);
-        };
-        let verdict = self.ports.hasher.verify(password, &candidate.password).await?;
-        if verdict == PasswordVerdict::Wrong || !candidate.standing.state.may_sign_in() {
-            return Ok(None);
-        }
-        let outdated = verdict == PasswordVerdict::RightButOutdated;
-        Ok(Some(Judged { candidate, outdated: outdated.then(|| password.clone()) }))
-    }
-
-    /// A fresh hash, where the stored one is outdated. It can wait for the next sign-in when the threads are busy.
-    async fn rehash(&self, judged: &Judged<'_>) -> Option<Rehashed> {
-        let new = self.ports.hasher.hash(judged.outdated.as_ref()?).await.ok()?;
-        Some(Rehashed { old: judged.candidate.password.clone(), new })
-    }
-
-    /// Writes the event of a wrong first factor; when it closed the sign-in, the owner is told (S14).
-    async fn refuse(
-        &self,
-        candidate: Option<&Candidate>,
-        throttle: Throttle,
-        origin: &Origin,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let event =
-            AuditEvent::done(Act::SIGN_IN_STARTED, Actor::Anonymous, origin, now, &*self.ports.entropy);
-        let mut effects = Effects::event(event.refused("wrong_first_factor"));
-        if let Some(candidate) = candidate {
-            effects.events = effects.events.into_iter().map(|event| event.on(candidate.account_id)).collect();
-            if throttle.is_closed(self.throttle_limits()) {
-                let notice = self.ports.outbox.compose(
-                    MessageKind::SignInLocked,
-                    &candidate.address,
-                    &[("failures", &throttle.failures.to_string())],
-                    MessageLife::notice(now),
-                )?;
-                effects.messages.push(notice);
-            }
-        }
-        self.ports.store.refuse(effects).await
     }
 
     fn pre_authorized(
@@ -204,8 +126,15 @@ impl SignIn {
     fn failures_of(&self, candidate: &Candidate) -> SlotOwner {
         SlotOwner::new(SlotOwner::CODE_FAILURES, self.ports.peppers.account(candidate.account_id))
     }
+}
 
-    const fn throttle_limits(&self) -> ThrottleLimits {
-        ThrottleLimits { lock_after: self.settings.lock_after, lock_for: self.settings.lock_for }
+impl From<FirstFactorError> for SignInError {
+    fn from(error: FirstFactorError) -> Self {
+        match error {
+            FirstFactorError::Refused => Self::Refused,
+            FirstFactorError::TooMany(until) => Self::TooMany(until),
+            FirstFactorError::Hash(error) => Self::Hash(error),
+            FirstFactorError::Store(error) => Self::Store(error),
+        }
     }
 }

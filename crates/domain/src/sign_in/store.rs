@@ -34,13 +34,14 @@ pub trait SignInStore: Send + Sync {
     /// The account with this verified address.
     async fn find_candidate(&self, address: &EmailAddress) -> Result<Option<Candidate>, StoreError>;
 
-    /// A right first factor: forgets the failures, keeps the code, writes the message.
+    /// A right first factor: forgets the failures, keeps the code, writes the message. Nothing when the account has got
+    /// another password since this one was judged.
     async fn begin(&self, command: NewSignIn) -> Result<(), BeginError>;
 
     /// A wrong first factor: the event, and the owner's notice where there is one.
     async fn refuse(&self, effects: Effects) -> Result<(), StoreError>;
 
-    /// A sign-in that is not completed; expired ones included.
+    /// A sign-in that is not completed, and whose account has got no other password since; expired ones included.
     async fn find(&self, id: CeremonyId) -> Result<Option<SignInAttempt>, StoreError>;
 
     /// Consumes the code (unexpired, in its place, once), pays the guess back, writes the session under the

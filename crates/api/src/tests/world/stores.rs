@@ -11,7 +11,8 @@ use symbolon_domain::{
     id::{AccountId, CeremonyId, MessageId, SessionId},
     identifiers::EmailAddress,
     one_time_codes::{
-        AttemptLimits, OneTimeCodeStore, ReplaceCode, ReplaceError, ReserveError, ReservedAttempt,
+        AttemptLimits, MatchedCode, OneTimeCodeStore, ReplaceCode, ReplaceError, ReserveError,
+        ReservedAttempt, SlotOwner,
     },
     outbox::{
         Backlog, CarrierError, Email, EmailCarrier, FinishMessage, LeaseMessages, LeasedMessage, MessageKind,
@@ -19,7 +20,11 @@ use symbolon_domain::{
         Templates,
     },
     page::{Page, PageRequest},
-    passwords::PasswordHash,
+    passwords::{PasswordHash, PasswordStore, ReplacePassword},
+    recovery::{
+        BeginRecoveryError, CompleteRecovery, CompleteRecoveryError, NewRecovery, PendingRecovery,
+        RecoveryStore,
+    },
     secret::SecretHash,
     sessions::{RefreshClient, RefreshOutcome, RefreshSession, RevokeSessions, Session, SessionStore},
     sign_in::{
@@ -128,6 +133,10 @@ impl OneTimeCodeStore for World {
         Ok(ReservedAttempt { salt, hash, budget_slot: 0 })
     }
 
+    async fn release_attempt(&self, _: CeremonyId, _: MatchedCode, _: SlotOwner) -> Result<(), StoreError> {
+        self.works()
+    }
+
     async fn replace(&self, _: ReplaceCode) -> Result<(), ReplaceError> {
         self.works()?;
         Err(ReplaceError::TooMany(Timestamp::from_micros(NOW * 1_000_000 + 29_000_001)))
@@ -181,8 +190,13 @@ impl SignInStore for World {
         self.works()?;
         let password = PasswordHash::from_phc("hash".to_owned());
         let known = *wanted == address();
-        let candidate =
-            || Candidate { account_id: account_id(), standing: standing(), address: address(), password };
+        let candidate = || Candidate {
+            account_id: account_id(),
+            standing: standing(),
+            address: address(),
+            password,
+            password_changes: 0,
+        };
         Ok(known.then(candidate))
     }
 
@@ -204,6 +218,32 @@ impl SignInStore for World {
         self.works()?;
         self.opened(command.account_id, &command.session);
         Ok(standing())
+    }
+}
+
+#[async_trait]
+impl RecoveryStore for World {
+    async fn begin(&self, _: NewRecovery) -> Result<(), BeginRecoveryError> {
+        Ok(self.works()?)
+    }
+
+    async fn find(&self, _: CeremonyId) -> Result<Option<PendingRecovery>, StoreError> {
+        self.works()?;
+        let expires_at = Timestamp::from_seconds(NOW + 600);
+        let account_id = Some(account_id());
+        Ok(Some(PendingRecovery { address: address(), account_id, link: None, expires_at }))
+    }
+
+    async fn complete(&self, _: CompleteRecovery) -> Result<(), CompleteRecoveryError> {
+        Ok(self.works()?)
+    }
+}
+
+#[async_trait]
+impl PasswordStore for World {
+    async fn replace(&self, _: ReplacePassword) -> Result<bool, StoreError> {
+        self.works()?;
+        Ok(true)
     }
 }
 
