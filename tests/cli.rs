@@ -1,5 +1,6 @@
 //! The real binary as an operator uses it, and the README's walk as it is printed.
 
+mod administration;
 mod commands;
 mod configuration;
 mod outbox;

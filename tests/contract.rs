@@ -9,6 +9,7 @@ use symbolon_domain::{
     accounts::{AccountState, AccountStore},
     audit::AuditStore,
     id::AccountId,
+    invitations::InvitationStore,
     one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore,
     passwords::PasswordStore,
@@ -24,6 +25,7 @@ use symbolon_domain::{
 pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod given;
+pub(crate) mod invitations;
 pub(crate) mod one_time_codes;
 pub(crate) mod outbox;
 pub(crate) mod passwords;
@@ -39,6 +41,7 @@ pub(crate) mod sweeper;
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) invitations: Arc<dyn InvitationStore>,
     pub(crate) sign_ups: Arc<dyn SignUpStore>,
     pub(crate) sign_ins: Arc<dyn SignInStore>,
     pub(crate) codes: Arc<dyn OneTimeCodeStore>,
@@ -54,13 +57,13 @@ pub(crate) struct Stores {
     pub(crate) backdoor: Arc<dyn Backdoor>,
 }
 
-/// What no port can do yet, done to the engine directly.
+/// What no port does, done to the engine directly.
 #[async_trait]
 pub(crate) trait Backdoor: Send + Sync {
     /// Gives an account this state.
     async fn set_state(&self, account: AccountId, state: AccountState);
 
-    /// Locks an account.
+    /// Locks an account, and leaves its epoch as it is.
     async fn lock(&self, account: AccountId) {
         self.set_state(account, AccountState::Locked).await;
     }
@@ -93,6 +96,31 @@ macro_rules! every_suite {
             accounts_are_listed_newest_first_page_by_page,
             a_page_that_is_just_full_is_the_last,
             names_set_at_once_are_all_written_and_one_stays,
+            each_change_is_written_with_its_event,
+            a_lock_ends_the_sessions_and_an_unlock_revives_none,
+            an_unlock_forgets_the_failures,
+            a_compromised_account_is_neither_locked_nor_unlocked,
+            what_is_refused_or_so_already_writes_nothing,
+            the_last_superuser_stays,
+            a_superuser_who_may_not_sign_in_is_no_other_one,
+            of_many_who_take_all_superusers_away_one_is_refused,
+            of_many_locks_at_once_one_is_written,
+        }
+        $crate::contract::suite! { $open, invitations:
+            an_invitation_is_found_as_it_was_written,
+            only_its_token_finds_an_invitation,
+            a_taken_address_is_not_invited,
+            writing_tells_whether_there_is_a_superuser,
+            redeeming_makes_the_account_with_its_address_role_and_password,
+            an_invitation_is_redeemed_once,
+            of_many_redemptions_one_wins,
+            of_many_invitations_of_one_address_one_is_redeemed,
+            an_invitation_ends_at_its_very_end,
+            redeeming_ends_the_sign_ups_and_invitations_of_the_address,
+            a_sign_up_that_was_verified_first_ends_the_invitation,
+            of_a_sign_up_and_an_invitation_at_once_one_wins,
+            an_invitation_falls_with_its_writer,
+            redeeming_forgets_the_failures,
         }
         $crate::contract::suite! { $open, sign_up:
             a_sign_up_is_found_until_it_is_completed,
@@ -118,7 +146,6 @@ macro_rules! every_suite {
             ten_failures_close_the_sign_in,
             failures_are_counted_per_address,
             a_hundred_failures_are_the_most,
-            forgotten_failures_count_no_more,
             an_attempt_that_was_not_judged_is_given_back,
             of_many_attempts_at_once_one_is_let_through,
             a_candidate_is_found_by_its_address,
@@ -267,6 +294,9 @@ macro_rules! every_suite {
             an_event_is_written_once,
             events_are_listed_newest_first_page_by_page,
             of_many_writers_of_one_event_one_writes_it,
+            events_are_found_by_account_act_and_outcome,
+            a_time_is_half_open_to_the_microsecond,
+            a_filter_finds_what_is_rare_page_by_page,
         }
         $crate::contract::suite! { $open, sweeper:
             what_still_counts_is_not_swept,

@@ -1,12 +1,14 @@
 //! End to end over HTTP, in this process: what a client sees, rule by rule.
 
 mod accounts;
+mod administration;
 mod authorization;
 mod canaries;
 mod clocks;
 mod codes;
 mod cookies;
 mod interoperability;
+mod invitations;
 mod limits;
 mod nodes;
 mod openapi;

@@ -1,5 +1,6 @@
 //! The harness: the service in this process or as the real binary, people who use it, and what they see.
 
+mod administrators;
 pub(crate) mod app;
 pub(crate) mod binary;
 pub(crate) mod call;

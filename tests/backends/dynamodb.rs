@@ -32,6 +32,7 @@ async fn fresh() -> Fresh {
 fn stores(store: &Arc<DynamoStore>, options: DynamoOptions) -> Stores {
     Stores {
         accounts: store.clone(),
+        invitations: store.clone(),
         sign_ups: store.clone(),
         sign_ins: store.clone(),
         codes: store.clone(),

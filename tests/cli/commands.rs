@@ -81,7 +81,7 @@ async fn an_operator_looks_beside_a_running_service(#[values(Sqlite, Postgres, D
     assert!(run(at, &["account", "unlock", ADA], "").status.success());
     binary.user(ADA).try_sign_in().await.expect(200);
     let unlocked = &json(at, &["audit", "tail", "--limit", "2"], "")[0];
-    assert_eq!((&unlocked["act"], &unlocked["actor"]), (&"sign_in.unlocked".into(), &"operator".into()));
+    assert_eq!((&unlocked["act"], &unlocked["actor"]), (&"account.unlocked".into(), &"operator".into()));
 
     let checks = json(at, &["doctor"], "");
     assert!(checks.as_array().unwrap().iter().all(|check| check["verdict"] != "wrong"), "{checks}");

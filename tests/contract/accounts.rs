@@ -14,6 +14,10 @@ use super::{
     given::{self, Drawn, at, email, event, person, race, written},
 };
 
+mod administration;
+
+pub(crate) use self::administration::*;
+
 fn name(text: &str) -> Option<Name> {
     Some(text.parse().unwrap())
 }

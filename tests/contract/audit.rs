@@ -2,7 +2,7 @@
 
 use symbolon_domain::{
     actor::Actor,
-    audit::{Act, AuditEvent, Outcome},
+    audit::{Act, AuditEvent, AuditFilter, Outcome},
     clock::Timestamp,
     id::{AccountId, RequestId, SessionId},
     page::PageRequest,
@@ -54,7 +54,7 @@ pub(crate) async fn events_are_listed_newest_first_page_by_page(stores: &Stores)
     let mut listed = Vec::new();
     let mut after = None;
     loop {
-        let page = stores.audit.list(PageRequest::new(3, after)).await.unwrap();
+        let page = stores.audit.list(&AuditFilter::default(), PageRequest::new(3, after)).await.unwrap();
         assert!(page.items.len() <= 3);
         listed.extend(page.items);
         after = page.next;
@@ -78,4 +78,83 @@ pub(crate) async fn of_many_writers_of_one_event_one_writes_it(stores: &Stores) 
     let events = events(stores).await;
     assert_eq!(events.len(), MANY + 1);
     assert_eq!(events.iter().filter(|event| event.id == shared.id).count(), 1);
+}
+
+/// Everything that a filter finds, page by page, and how many pages it took.
+async fn found(stores: &Stores, filter: &AuditFilter, limit: usize) -> (Vec<AuditEvent>, usize) {
+    let mut events = Vec::new();
+    let mut page = PageRequest::new(limit, None);
+    for number in 1.. {
+        let found = stores.audit.list(filter, page).await.unwrap();
+        assert!(found.items.len() <= limit);
+        events.extend(found.items);
+        page.after = found.next;
+        if page.after.is_none() {
+            return (events, number);
+        }
+    }
+    unreachable!()
+}
+
+/// G2: who did it or whom it was done to, what, and how it ended; all of what is asked for.
+pub(crate) async fn events_are_found_by_account_act_and_outcome(stores: &Stores) {
+    let [ada, eve] = [AccountId::new(at(0), &Drawn), AccountId::new(at(0), &Drawn)];
+    let by_ada = event(Act::ACCOUNT_LOCKED, at(1)).by(Actor::Account(ada)).on(eve);
+    let refused = event(Act::ACCOUNT_LOCKED, at(2)).by(Actor::Account(eve)).on(ada).refused("own_account");
+    let on_eve = event(Act::ACCOUNT_UNLOCKED, at(3)).by(Actor::Operator).on(eve);
+    let nobody = event(Act::ACCOUNT_UNLOCKED, at(4));
+    let all = vec![by_ada.clone(), refused.clone(), on_eve.clone(), nobody.clone()];
+    stores.audit.append(all).await.unwrap();
+    let any = AuditFilter::default;
+    let account = |id| AuditFilter { account: Some(id), ..any() };
+    let act = |act| AuditFilter { act: Some(act), ..any() };
+    for (filter, expected) in [
+        (any(), vec![nobody.clone(), on_eve.clone(), refused.clone(), by_ada.clone()]),
+        (account(ada), vec![refused.clone(), by_ada.clone()]),
+        (account(eve), vec![on_eve.clone(), refused.clone(), by_ada.clone()]),
+        (account(AccountId::new(at(0), &Drawn)), vec![]),
+        (act(Act::ACCOUNT_UNLOCKED), vec![nobody, on_eve.clone()]),
+        (AuditFilter { outcome: Some(Outcome::Refused), ..any() }, vec![refused.clone()]),
+        (AuditFilter { outcome: Some(Outcome::Done), ..account(ada) }, vec![by_ada]),
+        (AuditFilter { account: Some(eve), ..act(Act::ACCOUNT_UNLOCKED) }, vec![on_eve]),
+        (AuditFilter { until: Some(at(3)), outcome: Some(Outcome::Refused), ..account(eve) }, vec![refused]),
+    ] {
+        for limit in [1, 50] {
+            assert_eq!(found(stores, &filter, limit).await.0, expected, "{filter:?}");
+        }
+    }
+}
+
+pub(crate) async fn a_time_is_half_open_to_the_microsecond(stores: &Stores) {
+    let moments =
+        [0, 999, 1_000, 1_001, 2_000].map(|micros| at(5) + std::time::Duration::from_micros(micros));
+    let events: Vec<_> = moments.map(|moment| event(Act::CODE_SENT, moment)).into();
+    stores.audit.append(events.clone()).await.unwrap();
+    let moments = |from: usize, until: usize| AuditFilter {
+        since: Some(moments[from]),
+        until: Some(moments[until]),
+        ..AuditFilter::default()
+    };
+    for (from, until) in [(0, 4), (1, 3), (2, 3), (2, 2), (3, 1), (0, 1)] {
+        let expected: Vec<_> = (from..until).rev().map(|number| events[number].at).collect();
+        let found = found(stores, &moments(from, until), 2).await.0;
+        // Of one millisecond the order is the ids', which are random there.
+        let mut found: Vec<_> = found.into_iter().map(|event| event.at).collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        assert_eq!(found, expected, "{from} {until}");
+    }
+}
+
+/// A page looks through so many events and no more: it may be empty, and go on.
+pub(crate) async fn a_filter_finds_what_is_rare_page_by_page(stores: &Stores) {
+    let rare = event(Act::SIGNING_KEY_CREATED, at(0));
+    let mut events = vec![rare.clone()];
+    events.extend((1..2_500).map(|seconds| event(Act::SESSION_REFRESHED, at(seconds))));
+    for batch in events.chunks(symbolon_domain::audit::MOST_EVENTS) {
+        stores.audit.append(batch.to_vec()).await.unwrap();
+    }
+    let filter = AuditFilter { act: Some(Act::SIGNING_KEY_CREATED), ..AuditFilter::default() };
+    let (found, pages) = found(stores, &filter, 10).await;
+    assert_eq!(found, [rare]);
+    assert!(pages >= 2, "{pages}");
 }

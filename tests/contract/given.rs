@@ -11,7 +11,7 @@ use std::{
 };
 
 use symbolon_domain::{
-    audit::{Act, AuditEvent},
+    audit::{Act, AuditEvent, AuditFilter},
     clock::Timestamp,
     effects::Effects,
     entropy::{Entropy, random_bytes},
@@ -231,7 +231,7 @@ pub(crate) async fn sign_in(stores: &Stores, person: &Person, now: Timestamp) ->
 
 /// Every event, newest first.
 pub(crate) async fn events(stores: &Stores) -> Vec<AuditEvent> {
-    stores.audit.list(everything()).await.unwrap().items
+    stores.audit.list(&AuditFilter::default(), everything()).await.unwrap().items
 }
 
 /// The events of one kind, newest first.

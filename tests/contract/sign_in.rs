@@ -94,20 +94,6 @@ pub(crate) async fn a_hundred_failures_are_the_most(stores: &Stores) {
     assert_eq!(attempt(stores, address, years_later).await, Err(Timestamp::MAX));
 }
 
-/// S14: an operator opens what was closed, and that is written.
-pub(crate) async fn forgotten_failures_count_no_more(stores: &Stores) {
-    let (address, other) = (hash(), hash());
-    let mut now = at(0);
-    for _ in 0..10 {
-        now = attempt(stores, address, now).await.unwrap().next_at.unwrap();
-    }
-    attempt(stores, other, at(0)).await.unwrap();
-    stores.sign_ins.forget_attempts(address, effects(Act::SIGN_IN_UNLOCKED, at(1))).await.unwrap();
-    assert_eq!(attempt(stores, address, at(1)).await.map(|throttle| throttle.failures), Ok(1));
-    assert!(attempt(stores, other, at(0)).await.is_err(), "another address stays as it is");
-    assert_eq!(events_of(stores, Act::SIGN_IN_UNLOCKED).await.len(), 1);
-}
-
 /// S14: of one address nothing is known from another's.
 pub(crate) async fn failures_are_counted_per_address(stores: &Stores) {
     let (one, other) = (hash(), hash());

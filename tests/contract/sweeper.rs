@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use symbolon_domain::{
+    actor::Role,
     clock::Timestamp,
     effects::Effects,
     outbox::{FinishMessage, LeaseMessages, MessageState},
@@ -15,6 +16,7 @@ use super::{
     given::{
         DAY, Drawn, LIMITS, MANY, MICROSECOND, at, count, messages, new_sign_in, new_sign_up, person, race,
     },
+    invitations::new_invitation,
     recovery::by_code,
     sessions::shown,
 };
@@ -49,6 +51,8 @@ pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
     stores.sign_ins.begin(sign_in.clone()).await.unwrap();
     let recovery = by_code(ada.id, at(0));
     stores.recoveries.begin(recovery.clone()).await.unwrap();
+    let invitation = new_invitation("grace@example.org", Role::Staff);
+    stores.invitations.write(invitation.clone()).await.unwrap();
     let pending = messages(stores).await.len();
 
     sweeper(stores, begun.expires_at - MICROSECOND).sweep().await.unwrap();
@@ -56,6 +60,9 @@ pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
     assert!(stores.sign_ups.find(begun.id).await.unwrap().is_some());
     assert!(stores.sign_ins.find(sign_in.id).await.unwrap().is_some());
     assert!(stores.recoveries.find(recovery.id).await.unwrap().is_some());
+
+    sweeper(stores, invitation.invitation.expires_at - MICROSECOND).sweep().await.unwrap();
+    assert!(stores.invitations.find(invitation.id, invitation.hash).await.unwrap().is_some());
 
     sweeper(stores, ada.session.expires_at - MICROSECOND).sweep().await.unwrap();
     let late = stores.sessions.refresh(shown(&ada.session, token, token.expires_at)).await.unwrap();
@@ -75,6 +82,8 @@ pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Store
     stores.sign_ins.begin(sign_in.clone()).await.unwrap();
     let recovery = by_code(ada.id, at(0));
     stores.recoveries.begin(recovery.clone()).await.unwrap();
+    let invitation = new_invitation("grace@example.org", Role::Staff);
+    stores.invitations.write(invitation.clone()).await.unwrap();
     let lease = [7; 16];
     let all = LeaseMessages { lease, now: at(0), until: at(60), limit: 99 };
     let [first, others @ ..] = &*stores.outbox.lease(all).await.unwrap() else { panic!("no messages") };
@@ -85,9 +94,10 @@ pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Store
     // The slots of the two sign-ups and of the recovery, each with a window of 900 s.
     assert_eq!(swept(stores, at(899)).await, 0);
     assert_eq!(swept(stores, at(900) + LEASE).await, 3);
-    // A sign-up, a sign-in, a recovery, and a code of each; the completed one left nothing.
+    // A sign-up, a sign-in, a recovery, a code of each, and an invitation; the completed one left nothing.
     assert_eq!(swept(stores, at(0) + DAY).await, 0);
-    assert_eq!(swept(stores, at(0) + DAY + LEASE).await, 6);
+    assert_eq!(swept(stores, at(0) + DAY + LEASE).await, 7);
+    assert!(stores.invitations.find(invitation.id, invitation.hash).await.unwrap().is_none());
     assert!(stores.sign_ups.find(begun.id).await.unwrap().is_none());
     assert!(stores.sign_ins.find(sign_in.id).await.unwrap().is_none());
     assert!(stores.recoveries.find(recovery.id).await.unwrap().is_none());

@@ -8,6 +8,7 @@ use std::{
 
 use futures::future::join_all;
 use serde_json::json;
+use symbolon_domain::audit::AuditFilter;
 
 use crate::support::{
     Home, Table, TestApp,
@@ -69,7 +70,7 @@ async fn throttling_and_lost_answers_go_unnoticed() {
     let mut after = None;
     loop {
         let page = symbolon_domain::page::PageRequest::new(200, after);
-        let page = app.service.audit.list(page).await.unwrap();
+        let page = app.service.audit.list(&AuditFilter::default(), page).await.unwrap();
         events.extend(page.items);
         after = page.next;
         if after.is_none() {

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use symbolon_domain::{actor::Role, page::PageRequest};
 
 use crate::support::{
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Host as _, PASSWORD, TestApp,
+    Host as _, PASSWORD, SignedIn, TestApp,
 };
 
 /// Who may call a route.
@@ -21,10 +22,14 @@ enum Who {
     PreAuthorized,
     /// Who has a session.
     Session,
+    /// Who has a session as staff or superuser.
+    Staff,
+    /// Who has a session as superuser.
+    Superuser,
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 17] = [
+const ROUTES: [(&str, &str, Who); 30] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
@@ -42,7 +47,33 @@ const ROUTES: [(&str, &str, Who); 17] = [
     ("patch", "/v1/account", Who::Session),
     ("put", "/v1/account/password", Who::Session),
     ("get", "/.well-known/jwks.json", Who::Anybody),
+    ("post", "/v1/invitations/redeem", Who::Anybody),
+    ("get", "/v1/admin/accounts", Who::Staff),
+    ("post", "/v1/admin/accounts", Who::Staff),
+    ("get", "/v1/admin/accounts/{id}", Who::Staff),
+    ("patch", "/v1/admin/accounts/{id}", Who::Staff),
+    ("post", "/v1/admin/accounts/{id}/lock", Who::Staff),
+    ("post", "/v1/admin/accounts/{id}/unlock", Who::Staff),
+    ("delete", "/v1/admin/accounts/{id}/sessions", Who::Staff),
+    ("get", "/v1/admin/outbox", Who::Staff),
+    ("get", "/v1/admin/outbox/{id}", Who::Staff),
+    ("get", "/v1/admin/audit-events", Who::Staff),
+    ("post", "/v1/admin/accounts/compromised", Who::Staff),
+    ("put", "/v1/admin/accounts/{id}/role", Who::Superuser),
 ];
+
+/// A body that the route accepts from who may call it; null where it takes none.
+fn accepted_body(path: &str, account_id: &str) -> Json {
+    match path {
+        "/v1/admin/accounts" => {
+            json!({"identifier": {"type": "email", "value": "new@example.org"}, "role": "authenticated"})
+        }
+        "/v1/admin/accounts/compromised" => json!({"account_ids": [account_id]}),
+        "/v1/admin/accounts/{id}" => json!({"name": "Eve"}),
+        "/v1/admin/accounts/{id}/role" => json!({"role": "staff"}),
+        _ => Json::Null,
+    }
+}
 
 fn documented(document: &Json) -> BTreeSet<(String, String)> {
     let paths = document["paths"].as_object().unwrap();
@@ -84,7 +115,7 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
         let lesser: Vec<(&str, &str)> = match who {
             Who::Anybody => continue,
             Who::RefreshToken | Who::PreAuthorized => [session].into_iter().chain(nothing).collect(),
-            Who::Session => {
+            Who::Session | Who::Staff | Who::Superuser => {
                 [(pending.token.as_str(), pending.binding.as_str())].into_iter().chain(nothing).collect()
             }
         };
@@ -107,10 +138,14 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
                 "/v1/account/password" => {
                     json!({"current_password": PASSWORD, "new_password": "a stranger's own long password"})
                 }
+                path if path.starts_with("/v1/admin/") => {
+                    accepted_body(&path.replace(&ada.session_id, "{id}"), &ada.account_id)
+                }
                 "/v1/sessions/refresh" => json!({"refresh_token": ada.token}),
                 _ => body,
             };
-            let answer = if method == "get" { call } else { call.json(&body) }.send().await;
+            let is_bare = method == "get" || body.is_null();
+            let answer = if is_bare { call } else { call.json(&body) }.send().await;
             assert_eq!(answer.status, 401, "{method} {path}");
             assert!(answer.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
             assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
@@ -118,6 +153,59 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
     }
     assert!(ada.is_active().await, "none of it had an effect");
     assert_eq!(ada.call("GET", "/v1/account").send().await.json["name"], Json::Null);
+}
+
+/// C62, A5: every administrators' route × every lesser role is refused, changes nothing, and leaves a trace; and whoever may
+/// call it is let through.
+#[rstest]
+#[tokio::test]
+async fn every_administrators_route_refuses_every_lesser_role(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    let app = TestApp::start(on).await;
+    let target = app.user("target@example.org").sign_up().await;
+    let ada = app.user("ada@example.org").sign_up().await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let mail = app.mail_to("target@example.org").await;
+    let message = app.service.outbox.list(PageRequest::first()).await.unwrap().items[0].id.to_string();
+    let everything = async || {
+        let accounts = root.call("GET", "/v1/admin/accounts").send().await.expect(200).text;
+        (accounts, app.mail_to("new@example.org").await.len(), target.is_active().await)
+    };
+    let call = async |caller: Option<&SignedIn<'_>>, method: &str, path: &str| {
+        let id = if path.contains("outbox") { &message } else { &target.account_id };
+        let (method, filled) = (method.to_uppercase(), path.replace("{id}", id));
+        let call = match caller {
+            Some(caller) => caller.call(&method, &filled),
+            None => app.call(&method, &filled),
+        };
+        let body = if method == "GET" { Json::Null } else { accepted_body(path, &target.account_id) };
+        if body.is_null() { call.send().await } else { call.json(&body).send().await }
+    };
+    let before = everything().await;
+    let mut refused = 0;
+    for (method, path, who) in ROUTES.into_iter().filter(|(_, path, _)| path.starts_with("/v1/admin/")) {
+        assert!([Who::Staff, Who::Superuser].contains(&who), "{method} {path}");
+        call(None, method, path).await.expect(401);
+        let lesser: &[&SignedIn<'_>] = if who == Who::Superuser { &[&ada, &staff] } else { &[&ada] };
+        for caller in lesser {
+            let answer = call(Some(caller), method, path).await.expect(403);
+            assert_eq!(answer.slug(), "access_denied", "{method} {path}");
+            refused += 1;
+        }
+    }
+    assert_eq!(everything().await, before, "none of it had an effect");
+    let noted = app.audit().await;
+    let noted = noted.iter().filter(|event| event.reason.as_deref() == Some("insufficient_role"));
+    assert_eq!(noted.map(|event| event.count).sum::<u32>(), refused);
+    for (method, path, who) in ROUTES.into_iter().filter(|(_, path, _)| path.starts_with("/v1/admin/")) {
+        let caller = if who == Who::Superuser { &root } else { &staff };
+        let status = call(Some(caller), method, path).await.status;
+        assert!([200, 201, 204].contains(&status), "{method} {path} {status}");
+    }
+    assert_ne!(everything().await, before);
+    assert!(!mail.is_empty());
 }
 
 /// C42: credentials in the URI are not looked at; other methods and paths are answered as problems.

@@ -1,6 +1,6 @@
 //! Secrets planted in every request, looked for in every log line of the real binary at `trace` (C63, M6, G1).
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use rstest::rstest;
 use serde_json::json;
@@ -10,7 +10,7 @@ use symbolon_domain::secret::{ExposeSecret as _, OpaqueToken, TokenKind};
 use crate::support::{
     Binary, Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Home, Host as _, SignedIn, client, mail_to,
+    Home, Host as _, SignedIn, client, command_of, mail_to,
 };
 
 const ADDRESS: &str = "canary.person@example.org";
@@ -51,6 +51,9 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
         format!("__Host-symbolon-session={}; __Host-symbolon-binding={}", refreshed.token, refreshed.binding);
     binary.call("GET", "/v1/account").header("cookie", &cookie).send().await.expect(200);
     binary.call("PATCH", "/v1/account").header("cookie", &cookie).json(&json!({})).send().await.expect(403);
+
+    let link = redeem_an_invitation(&home, &binary).await;
+    secrets.extend([link, "canary.guest@example.org".to_owned()]);
 
     plant_in_the_wrong_places(&binary).await;
     secrets.extend(mail_to(home.directory(), ADDRESS).iter().flat_map(|(_, text)| codes(text)));
@@ -97,6 +100,23 @@ async fn plant_in_recoveries(binary: &Binary, session: &SignedIn<'_>, secrets: &
     secrets.extend(["42424242".to_owned(), token]);
 }
 
+/// An invitation that an operator writes, redeemed; its token.
+async fn redeem_an_invitation(home: &Home, binary: &Binary) -> String {
+    let arguments = ["account", "create", "--email", "canary.guest@example.org", "--name", "Canary Guest"];
+    let created = command_of(home, &arguments, "");
+    assert!(created.status.success());
+    for _ in 0..500 {
+        if let Some((_, text)) = mail_to(home.directory(), "canary.guest@example.org").pop() {
+            let token = text.split_once("#token=").unwrap().1.split_whitespace().next().unwrap().to_owned();
+            let body = json!({"token": token, "password": PASSWORD, "name": "canary name"});
+            binary.call("POST", "/v1/invitations/redeem").json(&body).send().await.expect(201);
+            return token;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no invitation");
+}
+
 /// In the path, the query, headers, bodies that are malformed or too large.
 async fn plant_in_the_wrong_places(binary: &Binary) {
     for path in [
@@ -119,6 +139,7 @@ async fn plant_in_the_wrong_places(binary: &Binary) {
         "/v1/recovery/verify",
         "/v1/sessions/verify",
         "/v1/sessions/refresh",
+        "/v1/invitations/redeem",
     ] {
         binary.call("POST", path).body("{\"password\": \"canary-malformed\",").send().await;
         binary.call("POST", path).json(&json!({"canary-member": "canary-value"})).send().await;

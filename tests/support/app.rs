@@ -19,7 +19,7 @@ use symbolon::{
 use symbolon_adapters::system::SystemEntropy;
 use symbolon_api::test_mode::SentMail as _;
 use symbolon_domain::{
-    audit::AuditEvent,
+    audit::{AuditEvent, AuditFilter},
     clock::{Clock, Timestamp},
     outbox::{Email, EmailCarrier},
     page::PageRequest,
@@ -210,7 +210,7 @@ impl TestApp {
     /// The audit log, newest first, refusals that were noted included.
     pub(crate) async fn audit(&self) -> Vec<AuditEvent> {
         self.service.refusals.flush().await.unwrap();
-        self.service.audit.list(PageRequest::new(200, None)).await.unwrap().items
+        self.service.audit.list(&AuditFilter::default(), PageRequest::new(200, None)).await.unwrap().items
     }
 }
 

@@ -24,6 +24,7 @@ mod calls;
 mod effects;
 mod expressions;
 mod gates;
+mod invitations;
 mod items;
 mod keys;
 pub mod migrations;

@@ -20,6 +20,7 @@ mod audit;
 mod commands;
 mod effects;
 mod failure;
+mod invitations;
 pub mod migrations;
 mod notify;
 mod one_time_codes;

@@ -6,6 +6,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod invitations;
 pub(crate) mod one_time_codes;
 pub(crate) mod outbox;
 pub(crate) mod passwords;

@@ -28,6 +28,7 @@ use self::{
 mod accounts;
 mod audit;
 mod effects;
+mod invitations;
 pub mod migrations;
 mod one_time_codes;
 mod outbox;

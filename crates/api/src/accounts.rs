@@ -22,6 +22,8 @@ use crate::{
     problem::{ChangeProblems, Problem, ProblemType, ReadProblems, Slug},
 };
 
+pub(crate) mod administration;
+
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(show, update))
 }

@@ -16,6 +16,7 @@ use symbolon_domain::{
     sign_in::PreAuthorizedCaller,
 };
 
+pub(crate) mod administrator;
 pub(crate) mod cookies;
 pub(crate) mod forwarded;
 pub(crate) mod page_origin;

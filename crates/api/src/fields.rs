@@ -11,6 +11,7 @@ use axum::{
     http::Uri,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use symbolon_domain::page::{Cursor, PageRequest};
 
 mod body;
 mod json;
@@ -139,6 +140,39 @@ impl Fields {
         }
     }
 
+    /// A member that must be there, as a list of one to `most` texts.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(SecretString) -> Result<T, Fault>,
+    ) -> Option<Vec<T>> {
+        let items = match self.members.take(name) {
+            Some(Value::List(items)) => items,
+            Some(_) => return self.fault(name, Fault::new(Slug::InvalidFormat, "a list is expected")),
+            None => return self.missing(name),
+        };
+        if items.is_empty() {
+            return self.fault(name, Fault::new(Slug::Insufficient, "at least one is expected"));
+        }
+        if items.len() > most {
+            return self.fault(name, Fault::new(Slug::Overflow, format!("at most {most} are allowed")));
+        }
+        // Each is read, so that everything that is wrong is told.
+        let mut inner = Self::under(self.pointer(name), Members::default());
+        let read: Vec<Option<T>> = items
+            .into_iter()
+            .enumerate()
+            .map(|(number, item)| inner.text(&number.to_string(), item, &read))
+            .collect();
+        for error in inner.errors {
+            if self.errors.len() < MOST_FAULTS {
+                self.errors.push(error);
+            }
+        }
+        read.into_iter().collect()
+    }
+
     /// Notes a fault of a member; always none, for the caller to return.
     pub(crate) fn fault<T>(&mut self, name: &str, fault: Fault) -> Option<T> {
         if self.errors.len() < MOST_FAULTS {
@@ -211,13 +245,35 @@ impl Parameters {
         name: &'static str,
         detail: &'static str,
     ) -> Option<T> {
-        let values: Vec<String> =
+        self.parsed(name, detail, |value| value.parse().ok())
+    }
+
+    /// A parameter that may be absent, and that this function reads.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        detail: &'static str,
+        read: impl FnOnce(String) -> Option<T>,
+    ) -> Option<T> {
+        let mut values: Vec<String> =
             self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
-        match values.as_slice() {
-            [] => None,
-            [value] => value.parse().ok().or_else(|| self.fault(name, Slug::InvalidFormat, detail)),
-            _ => self.fault(name, Slug::InvalidValue, "this parameter is given more than once"),
+        match (values.pop(), values.is_empty()) {
+            (None, _) => None,
+            (Some(value), true) => read(value).or_else(|| self.fault(name, Slug::InvalidFormat, detail)),
+            (Some(_), false) => {
+                self.fault(name, Slug::InvalidValue, "this parameter is given more than once")
+            }
         }
+    }
+
+    /// The page of a list that is asked for.
+    pub(crate) fn page(&mut self) -> PageRequest {
+        let limit = self.optional("limit", "a number from 1 to 200 is expected");
+        let after: Option<Cursor> = self.optional("after", "the `next` of an earlier page is expected");
+        if limit.is_some_and(|limit| !(1..=PageRequest::MAX_LIMIT).contains(&limit)) {
+            self.refuse("limit", "a number from 1 to 200 is expected");
+        }
+        PageRequest::new(limit.unwrap_or(PageRequest::DEFAULT_LIMIT), after)
     }
 
     /// Notes that a value cannot be accepted.

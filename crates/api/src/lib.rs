@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use symbolon_domain::{
-    accounts::Accounts, clock::Clock, entropy::Entropy, outbox::Outbox, passwords::Passwords, pii::PiiHasher,
-    recovery::Recovery, sessions::Sessions, sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
+    accounts::Accounts, audit::Audit, clock::Clock, entropy::Entropy, invitations::Invitations,
+    outbox::Outbox, passwords::Passwords, pii::PiiHasher, recovery::Recovery, sessions::Sessions,
+    sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
 };
 
 // What every request meets, from the wire inwards.
@@ -26,7 +27,10 @@ mod trace;
 
 // The features.
 mod accounts;
+mod audit;
 mod ceremony;
+mod invitations;
+mod outbox;
 mod passwords;
 mod recovery;
 mod sessions;
@@ -55,8 +59,10 @@ pub use self::{
 /// The use cases that the endpoints call, and the ports that the endpoints themselves need.
 #[derive(Clone)]
 pub struct UseCases {
-    /// Views and updates accounts.
+    /// Views, updates and administers accounts.
     pub accounts: Accounts,
+    /// Writes and redeems invitations.
+    pub invitations: Invitations,
     /// The ceremony of signing up.
     pub sign_up: SignUp,
     /// The ceremony of signing in.
@@ -67,8 +73,10 @@ pub struct UseCases {
     pub passwords: Passwords,
     /// Verifies, refreshes, ends and lists sessions.
     pub sessions: Sessions,
-    /// Messages: for readiness and test mode.
+    /// Messages: for administrators, readiness and test mode.
     pub outbox: Outbox,
+    /// What happened.
+    pub audit: Audit,
     /// The public keys.
     pub keys: Arc<dyn TokenKeys>,
     /// Tells the time.

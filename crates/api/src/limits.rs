@@ -66,9 +66,11 @@ impl Group {
             "/v1/sign-up" => Self::SignUp,
             "/v1/sign-in" => Self::SignIn,
             "/v1/recovery" => Self::Recovery,
-            "/v1/sign-up/verify" | "/v1/sign-in/code" | "/v1/sign-in/challenge" | "/v1/recovery/verify" => {
-                Self::Codes
-            }
+            "/v1/sign-up/verify"
+            | "/v1/sign-in/code"
+            | "/v1/sign-in/challenge"
+            | "/v1/recovery/verify"
+            | "/v1/invitations/redeem" => Self::Codes,
             "/v1/sessions/verify" => Self::Verify,
             _ => Self::Other,
         }

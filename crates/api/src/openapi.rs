@@ -33,6 +33,8 @@ use crate::{
         (name = "recovery", description = "A new password for who has lost theirs"),
         (name = "sessions", description = "One signed-in client each"),
         (name = "account", description = "One's own account"),
+        (name = "invitations", description = "Becoming an account that an administrator asked for"),
+        (name = "administration", description = "Other people's accounts, messages and events: for staff and superusers"),
         (name = "keys", description = "The keys that tokens are verified with"),
     ),
     components(schemas(ProblemBody, FieldError)),

@@ -7,9 +7,9 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Api, accounts,
+    Api, accounts, audit,
     boundary::boundary,
-    docs, openapi, passwords,
+    docs, invitations, openapi, outbox, passwords,
     problem::{Problem, ProblemType},
     recovery, sessions, sign_in, sign_up, signing_keys,
     test_mode::{self, TestMode},
@@ -39,6 +39,10 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(sessions::routes())
         .merge(accounts::routes())
         .merge(passwords::routes())
+        .merge(accounts::administration::routes())
+        .merge(invitations::routes())
+        .merge(outbox::routes())
+        .merge(audit::routes())
         .merge(signing_keys::routes());
     openapi::tell_absent_from_null(routes.get_openapi_mut());
     routes

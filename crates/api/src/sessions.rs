@@ -14,7 +14,6 @@ use symbolon_domain::{
     actor::Origin,
     clock::Timestamp,
     id::SessionId,
-    page::{Cursor, PageRequest},
     sessions::{RefreshError, RevokeError, RevokeSessions, Session, VerifyError},
 };
 use utoipa::ToSchema;
@@ -207,7 +206,9 @@ async fn list(
     caller: Caller,
     uri: Uri,
 ) -> Result<Json<SessionListBody>, Problem> {
-    let page = page_request(&uri)?;
+    let mut parameters = Parameters::of(&uri);
+    let page = parameters.page();
+    parameters.finish()?;
     let current = caller.signed_in.session_id;
     let page = api.use_cases.sessions.list(caller.signed_in.account_id, page).await?;
     let now = api.use_cases.clock.now();
@@ -280,17 +281,6 @@ fn ended(caller: &Caller, own: bool) -> Response {
         cookies::clear_all(response.headers_mut());
     }
     response
-}
-
-fn page_request(uri: &Uri) -> Result<PageRequest, Problem> {
-    let mut parameters = Parameters::of(uri);
-    let limit = parameters.optional("limit", "a number from 1 to 200 is expected");
-    let after: Option<Cursor> = parameters.optional("after", "the `next` of an earlier page is expected");
-    if limit.is_some_and(|limit| !(1..=PageRequest::MAX_LIMIT).contains(&limit)) {
-        parameters.refuse("limit", "a number from 1 to 200 is expected");
-    }
-    parameters.finish()?;
-    Ok(PageRequest::new(limit.unwrap_or(PageRequest::DEFAULT_LIMIT), after))
 }
 
 impl SessionItemBody {

@@ -1,8 +1,8 @@
-//! `symbolon account list|show|unlock`: on the same use cases as HTTP, beside a running server.
+//! `symbolon account list|show|create|lock|unlock|compromised|role`: on the same use cases as HTTP, beside a running server.
 
 use serde::Serialize;
 use symbolon_domain::{
-    accounts::Account,
+    accounts::{Account, AccountChange},
     actor::Origin,
     clock::Timestamp,
     id::{AccountId, IdentifierId, RequestId, SessionId},
@@ -14,6 +14,8 @@ use crate::arguments::AccountCommand;
 use crate::output::{Output, or_dash};
 use crate::wiring::Service;
 use crate::{CommandError, CommandResult, page};
+
+mod administration;
 
 /// An account as an operator sees it.
 #[derive(Serialize)]
@@ -71,10 +73,18 @@ pub async fn run(command: &AccountCommand, service: &Service, output: &mut Outpu
             page::tell_next(&listed, output)
         }
         AccountCommand::Show { account } => show(&find(account, service).await?, service, output).await,
+        AccountCommand::Create(arguments) => administration::invite(arguments, service, output).await,
+        AccountCommand::Lock { account } => {
+            administration::change(account, AccountChange::Lock, service, output).await
+        }
         AccountCommand::Unlock { account } => {
-            let account = find(account, service).await?;
-            service.sign_in.unlock(&account, &operator(service)).await?;
-            Ok(output.line("sign-in by password is open")?)
+            administration::change(account, AccountChange::Unlock, service, output).await
+        }
+        AccountCommand::Role { account, role } => {
+            administration::change(account, AccountChange::ChangeRole(*role), service, output).await
+        }
+        AccountCommand::Compromised { accounts } => {
+            administration::mark_compromised(accounts, service, output).await
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use symbolon_domain::outbox::MessageKind;
+use symbolon_domain::{actor::Role, audit::Outcome, clock::Timestamp, id::AccountId, outbox::MessageKind};
 
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
 
@@ -42,7 +42,7 @@ pub enum Command {
     /// Bring the store's schema up to date, or show how far it is.
     #[command(subcommand)]
     Migrate(MigrateCommand),
-    /// Look at accounts.
+    /// Look at accounts, invite people, open and close accounts, give roles.
     #[command(subcommand)]
     Account(AccountCommand),
     /// Explain a token. It is read from standard input or a file, never from an argument.
@@ -113,16 +113,55 @@ pub struct PageArguments {
 pub enum AccountCommand {
     /// List accounts.
     List(PageArguments),
-    /// Open a sign-in that too many wrong passwords have closed.
+    /// Invite somebody: the address gets a link that makes the account. For the very first superuser the link is printed.
+    Create(InviteArguments),
+    /// Close an account and end its sessions.
+    Lock {
+        /// The account's id or e-mail address.
+        account: String,
+    },
+    /// Open an account, and a sign-in that too many wrong passwords have closed.
     Unlock {
         /// The account's id or e-mail address.
         account: String,
+    },
+    /// Close accounts until their passwords are reset, and end their sessions.
+    Compromised {
+        /// The accounts' ids or e-mail addresses.
+        #[arg(required = true, num_args = 1..=100)]
+        accounts: Vec<String>,
+    },
+    /// Give an account a role, and end its sessions.
+    Role {
+        /// The account's id or e-mail address.
+        account: String,
+        /// The role.
+        #[arg(value_parser = role)]
+        role: Role,
     },
     /// Show one account with its identifiers and sessions.
     Show {
         /// The account's id or e-mail address.
         account: String,
     },
+}
+
+/// Whom to invite, and as what.
+#[derive(Clone, Debug, Args)]
+pub struct InviteArguments {
+    /// Where the invitation goes.
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: String,
+    /// The role that the account will have: authenticated, staff or superuser.
+    #[arg(long, default_value = "authenticated", value_parser = role)]
+    pub role: Role,
+    /// What the person is called.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+fn role(name: &str) -> Result<Role, &'static str> {
+    Role::parse(name).ok_or("authenticated, staff or superuser is expected")
 }
 
 /// Tokens.
@@ -188,7 +227,44 @@ fn language_tag(text: &str) -> Result<LanguageTag, InvalidLanguageTag> {
 #[derive(Clone, Debug, Subcommand)]
 pub enum AuditCommand {
     /// Show the latest events.
-    Tail(PageArguments),
+    Tail(TailArguments),
+    /// Write every event as a line of JSON, the newest first.
+    Export(EventArguments),
+}
+
+/// Which of the latest events to show.
+#[derive(Clone, Debug, Args)]
+pub struct TailArguments {
+    /// Which part of the list.
+    #[command(flatten)]
+    pub page: PageArguments,
+    /// Which events.
+    #[command(flatten)]
+    pub events: EventArguments,
+}
+
+/// Which events are meant; all, where nothing is said.
+#[derive(Clone, Debug, Args)]
+pub struct EventArguments {
+    /// Done by this account, or to it: its id.
+    #[arg(long, value_name = "ID")]
+    pub account: Option<AccountId>,
+    /// What was done or tried, such as account.locked.
+    #[arg(long)]
+    pub act: Option<String>,
+    /// How it ended: done or refused.
+    #[arg(long, value_parser = outcome)]
+    pub outcome: Option<Outcome>,
+    /// Then or later, such as 2026-01-01T12:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub since: Option<Timestamp>,
+    /// Before then.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    pub until: Option<Timestamp>,
+}
+
+fn outcome(name: &str) -> Result<Outcome, &'static str> {
+    Outcome::parse(name).ok_or("done or refused is expected")
 }
 
 /// Keys.

@@ -1,14 +1,15 @@
-//! `symbolon audit tail`: what happened last.
+//! `symbolon audit tail|export`: what happened.
 
 use serde::Serialize;
 use symbolon_domain::{
     actor::Actor,
-    audit::AuditEvent,
+    audit::{Act, AuditEvent, AuditFilter},
     clock::Timestamp,
     id::{AuditEventId, RequestId},
+    page::PageRequest,
 };
 
-use crate::arguments::AuditCommand;
+use crate::arguments::{AuditCommand, EventArguments, TailArguments};
 use crate::output::{Output, or_dash};
 use crate::wiring::Service;
 use crate::{CommandResult, page};
@@ -28,16 +29,58 @@ struct EventRow {
     count: u32,
 }
 
-/// Runs it: the latest events, the oldest of them first, as `tail` does.
+/// Runs one of them.
 ///
 /// # Errors
 /// The store failed.
 pub async fn run(command: &AuditCommand, service: &Service, output: &mut Output<'_>) -> CommandResult {
-    let AuditCommand::Tail(arguments) = command;
-    let listed = service.audit.list(page::request(arguments)?).await?;
-    let rows: Vec<_> = listed.items.iter().rev().map(EventRow::from).collect();
+    match command {
+        AuditCommand::Tail(arguments) => tail(arguments, service, output).await,
+        AuditCommand::Export(arguments) => export(arguments, service, output).await,
+    }
+}
+
+/// The latest events, the oldest of them first, as `tail` does.
+async fn tail(arguments: &TailArguments, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    let filter = filter(&arguments.events);
+    let wanted = page::request(&arguments.page)?;
+    let mut found = service.audit.list(&filter, wanted).await?;
+    // A page may come back short and go on.
+    while found.items.len() < wanted.limit() && found.next.is_some() {
+        let rest = PageRequest::new(wanted.limit() - found.items.len(), found.next);
+        let more = service.audit.list(&filter, rest).await?;
+        found.items.extend(more.items);
+        found.next = more.next;
+    }
+    let rows: Vec<_> = found.items.iter().rev().map(EventRow::from).collect();
     output.list(&["at", "actor", "act", "outcome", "reason", "subject", "ip", "count"], &rows, cells)?;
-    page::tell_next(&listed, output)
+    page::tell_next(&found, output)
+}
+
+/// Every event, the newest first, a page in memory at a time.
+async fn export(arguments: &EventArguments, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    let filter = filter(arguments);
+    let mut page = PageRequest::new(PageRequest::MAX_LIMIT, None);
+    loop {
+        let found = service.audit.list(&filter, page).await?;
+        for event in &found.items {
+            output.json_line(&EventRow::from(event))?;
+        }
+        page.after = found.next;
+        if page.after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn filter(arguments: &EventArguments) -> AuditFilter {
+    AuditFilter {
+        account: arguments.account,
+        act: arguments.act.clone().map(Act::from_stored),
+        outcome: arguments.outcome,
+        since: arguments.since,
+        until: arguments.until,
+    }
 }
 
 fn cells(row: &EventRow) -> Vec<String> {

@@ -6,7 +6,7 @@ mod store;
 use std::path::Path;
 
 use serde::Serialize;
-use symbolon_domain::page::PageRequest;
+use symbolon_domain::{audit::AuditFilter, page::PageRequest};
 
 use crate::output::{Output, or_dash};
 use crate::settings::{Problem, Settings};
@@ -130,7 +130,7 @@ fn exposure(settings: &Settings) -> Check {
 
 async fn clock(service: &Service) -> Check {
     let now = service.clock.now();
-    match service.audit.list(PageRequest::new(1, None)).await {
+    match service.audit.list(&AuditFilter::default(), PageRequest::new(1, None)).await {
         Err(error) => Check::wrong("clock", chain(&error), "see the store"),
         Ok(page) => match page.items.first() {
             Some(event) if event.at > now => Check::wrong(

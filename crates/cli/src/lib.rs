@@ -58,6 +58,12 @@ pub enum CommandError {
     /// A template is broken.
     #[error(transparent)]
     Template(#[from] symbolon_domain::outbox::RenderError),
+    /// An administrator may not do this.
+    #[error(transparent)]
+    Administration(#[from] symbolon_domain::accounts::AdministrationRefusal),
+    /// Of several things some were refused; the results say which.
+    #[error("{0} of them were refused")]
+    Partly(usize),
     /// A token does not count.
     #[error("the token does not count: {0}")]
     Token(String),
@@ -141,14 +147,16 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
             block_on(async {
                 let service = wiring::open_existing(&settings, Surroundings::real()).await?;
                 let done = look(command, &service, output).await;
+                // What was refused is noted too.
+                let noted = service.refusals.flush().await;
                 service.close().await;
-                done
+                done.and(noted.map_err(CommandError::from))
             })
         }
     }
 }
 
-/// Runs a command that looks into the store.
+/// Runs a command on a store that is there.
 async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> CommandResult {
     match command {
         Command::Account(command) => accounts::run(command, service, output).await,

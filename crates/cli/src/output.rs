@@ -74,6 +74,16 @@ impl<'a> Output<'a> {
         writeln!(self.results, "{text}")
     }
 
+    /// Writes JSON on one line, whatever the format: for results without end.
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written.
+    pub fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
+        let text = serde_json::to_string(value)?;
+        writeln!(self.results, "{text}")
+    }
+
     /// Writes one line of text as a result.
     ///
     /// # Errors

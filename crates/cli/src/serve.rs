@@ -265,6 +265,8 @@ fn local(key: &'static str, listener: &TcpListener) -> Result<SocketAddr, ServeE
 fn use_cases(service: &Service) -> UseCases {
     UseCases {
         accounts: service.accounts.clone(),
+        invitations: service.invitations.clone(),
+        audit: service.audit.clone(),
         sign_up: service.sign_up.clone(),
         sign_in: service.sign_in.clone(),
         recovery: service.recovery.clone(),

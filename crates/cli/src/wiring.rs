@@ -9,10 +9,11 @@ use symbolon_adapters::{
     templates::{TemplateGlobals, TemplateSet},
 };
 use symbolon_domain::{
-    accounts::Accounts,
+    accounts::{AccountPorts, Accounts},
     audit::{Audit, Refusals},
     clock::Clock,
     entropy::Entropy,
+    invitations::{InvitationPorts, InvitationSettings, Invitations},
     one_time_codes::OneTimeCodes,
     outbox::{EmailCarrier, Outbox, OutboxPorts},
     passwords::{PasswordHasher, PasswordPolicy, PasswordPorts, PasswordUse, Passwords},
@@ -70,6 +71,8 @@ impl Surroundings {
 pub struct Service {
     /// Accounts.
     pub accounts: Accounts,
+    /// Invitations.
+    pub invitations: Invitations,
     /// Signing up.
     pub sign_up: SignUp,
     /// Signing in.
@@ -152,15 +155,8 @@ async fn assemble(
     let hasher = Arc::new(hasher.map_err(WiringError::Hashing)?);
     let tokens: Arc<dyn TokenKeys> = Arc::new(JwtKeys::new());
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
-    let outbox = OutboxPorts {
-        store: store.clone(),
-        sealer: Arc::clone(&sealer),
-        templates: Arc::new(templates(configured, &configured.messages.language)?),
-        email: around_email(email::carrier(&configured.messages.email).await?),
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-    };
-    let outbox = Outbox::new(outbox, settings::outbox(configured));
+    let carrier = around_email(email::carrier(&configured.messages.email).await?);
+    let outbox = outbox(configured, carrier, &store, &sealer, (&clock, &entropy))?;
     let issuer = configured.http.public_url.to_string();
     let sessions = SessionPorts {
         store: store.clone(),
@@ -187,7 +183,8 @@ async fn assemble(
     let sign_up = sign_up_ports(&sign_in, &store, configured)?;
     let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
     Ok(Service {
-        accounts: Accounts::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
+        accounts: accounts(&sign_up, &store, &refusals),
+        invitations: invitations(&sign_up, &store, &refusals, configured),
         recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals), &issuer),
         passwords: Passwords::new(password_ports(&sign_up, &store, sign_in.clone())),
         sign_up: SignUp::new(sign_up, settings::sign_up(configured)),
@@ -206,6 +203,55 @@ async fn assemble(
         clock,
         entropy,
     })
+}
+
+fn outbox(
+    configured: &Settings,
+    email: Arc<dyn EmailCarrier>,
+    store: &Arc<dyn Store>,
+    sealer: &Arc<dyn Sealer>,
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+) -> Result<Outbox, WiringError> {
+    let ports = OutboxPorts {
+        store: store.clone(),
+        sealer: Arc::clone(sealer),
+        templates: Arc::new(templates(configured, &configured.messages.language)?),
+        email,
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+    };
+    Ok(Outbox::new(ports, settings::outbox(configured)))
+}
+
+fn accounts(ports: &SignUpPorts, store: &Arc<dyn Store>, refusals: &Refusals) -> Accounts {
+    Accounts::new(AccountPorts {
+        store: store.clone(),
+        refusals: refusals.clone(),
+        peppers: ports.peppers.clone(),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
+    })
+}
+
+/// Invitations stand on what sign-ups stand on: they make accounts too.
+fn invitations(
+    sign_up: &SignUpPorts,
+    store: &Arc<dyn Store>,
+    refusals: &Refusals,
+    configured: &Settings,
+) -> Invitations {
+    let ports = InvitationPorts {
+        store: store.clone(),
+        policy: sign_up.policy.clone(),
+        hasher: Arc::clone(&sign_up.hasher),
+        outbox: sign_up.outbox.clone(),
+        refusals: refusals.clone(),
+        peppers: sign_up.peppers.clone(),
+        clock: Arc::clone(&sign_up.clock),
+        entropy: Arc::clone(&sign_up.entropy),
+    };
+    let public_url = configured.http.public_url.to_string();
+    Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, public_url })
 }
 
 fn signing_keys(

@@ -1,41 +1,63 @@
-//! Accounts: a person's own view of it, and what they may change (A1, A6).
+//! Accounts: a person's own view of it and what they may change (A1, A6), and what administrators do to it (A5, S15).
 //!
-//! Accounts come to be in [`crate::sign_up`]. Locking, deleting and the like are not here yet.
+//! Accounts come to be in [`crate::sign_up`] and [`crate::invitations`]. Deleting is not here yet.
 
 use std::sync::Arc;
 
 use crate::{
+    audit::Refusals,
     clock::Clock,
     entropy::Entropy,
     id::AccountId,
     identifiers::EmailAddress,
     page::{Page, PageRequest},
+    sealing::Peppers,
     store_error::StoreError,
 };
 
+mod administer;
+mod administration;
 mod model;
 mod store;
 mod update;
 
 pub use self::{
+    administer::{AdministerError, NotAdministrator},
+    administration::{
+        AccountChange, AdministerAccount, Administered, AdministrationRefusal, AdministrationVerdict,
+        Administrator,
+    },
     model::{Account, AccountState, InvalidName, Name, Standing},
     store::AccountStore,
     update::{UpdateAccount, UpdateAccountError},
 };
 
-/// Views and updates accounts.
+/// What accounts stand on.
+#[derive(Clone)]
+pub struct AccountPorts {
+    /// Keeps them.
+    pub store: Arc<dyn AccountStore>,
+    /// Counts what is refused.
+    pub refusals: Refusals,
+    /// Hashes addresses.
+    pub peppers: Peppers,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Draws ids.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Views, updates and administers accounts.
 #[derive(Clone)]
 pub struct Accounts {
-    store: Arc<dyn AccountStore>,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    ports: AccountPorts,
 }
 
 impl Accounts {
-    /// Over this store.
+    /// Over these ports.
     #[must_use]
-    pub fn new(store: Arc<dyn AccountStore>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, clock, entropy }
+    pub const fn new(ports: AccountPorts) -> Self {
+        Self { ports }
     }
 
     /// One account with its identifiers.
@@ -43,22 +65,22 @@ impl Accounts {
     /// # Errors
     /// The store failed.
     pub async fn find(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
-        self.store.find(id).await
+        self.ports.store.find(id).await
     }
 
-    /// The account with this verified address: for operators.
+    /// The account with this verified address: for administrators.
     ///
     /// # Errors
     /// The store failed.
     pub async fn find_by_address(&self, address: &EmailAddress) -> Result<Option<Account>, StoreError> {
-        self.store.find_by_address(address).await
+        self.ports.store.find_by_address(address).await
     }
 
-    /// All accounts, newest first: for operators.
+    /// All accounts, newest first: for administrators.
     ///
     /// # Errors
     /// The store failed.
     pub async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
-        self.store.list(page).await
+        self.ports.store.list(page).await
     }
 }

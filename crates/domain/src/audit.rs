@@ -2,7 +2,7 @@
 //!
 //! A write carries its event in the same atomic write. Refusals on read paths are noted in
 //! [`refusals::Refusals`], summed per caller and reason and written now and then, so that a flood of bad
-//! tokens cannot fill the store. Exporting and filtering are not here yet.
+//! tokens cannot fill the store.
 
 use std::sync::Arc;
 
@@ -11,13 +11,15 @@ use crate::{
     store_error::StoreError,
 };
 
+mod filter;
 mod model;
 mod refusals;
 mod store;
 
 pub use self::{
+    filter::{AuditFilter, AuditRange},
     model::{Act, AuditEvent, Outcome, Subject},
-    refusals::Refusals,
+    refusals::{Refusal, Refusals},
     store::{AuditStore, MOST_EVENTS},
 };
 
@@ -34,11 +36,15 @@ impl Audit {
         Self { store }
     }
 
-    /// The events, newest first.
+    /// The events that are asked for, newest first. A page may come back short, or empty, and go on.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
-        self.store.list(page).await
+    pub async fn list(
+        &self,
+        filter: &AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<AuditEvent>, StoreError> {
+        self.store.list(filter, page).await
     }
 }

@@ -77,6 +77,8 @@ ids! {
     IdentifierId;
     /// A ceremony under way: one sign-up or one sign-in, from its first factor to its second.
     CeremonyId;
+    /// An invitation to become an account.
+    InvitationId;
     /// A session: one signed-in client.
     SessionId;
     /// A rotating refresh token; finds its row, proves nothing by itself.

@@ -20,7 +20,8 @@ pub mod accounts;
 pub mod identifiers;
 pub mod passwords;
 
-// How they prove themselves.
+// How they come, and prove themselves.
+pub mod invitations;
 pub mod one_time_codes;
 pub mod recovery;
 pub mod sign_in;

@@ -3,7 +3,7 @@
 //! An opaque token is `sym_<kind>_<id><secret><check>`: 128 bits that find a row, 256 that prove, and a
 //! CRC-32 of all before it that tells a typo from a guess without asking a store (tokens.md).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{digest, hmac};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -72,15 +72,15 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// A key for HMAC-SHA-256: a pepper.
+/// A key for HMAC-SHA-256: a pepper. It is a kilobyte, and shared by everything that hashes under it.
 #[derive(Clone)]
-pub struct HmacKey(hmac::Key);
+pub struct HmacKey(Arc<hmac::Key>);
 
 impl HmacKey {
     /// A key of 32 bytes.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 
     /// The HMAC of these parts, each preceded by its length, so that no two lists of parts meet.
@@ -110,6 +110,8 @@ pub enum TokenKind {
     ClientBinding,
     /// `pr`: the secret of a link that sets a new password (S12).
     PasswordReset,
+    /// `iv`: an invitation (A5).
+    Invitation,
 }
 
 impl TokenKind {
@@ -118,6 +120,7 @@ impl TokenKind {
             Self::SessionRefresh => "rt",
             Self::ClientBinding => "cb",
             Self::PasswordReset => "pr",
+            Self::Invitation => "iv",
         }
     }
 }

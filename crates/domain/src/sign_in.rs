@@ -19,7 +19,6 @@ pub(crate) mod second_factor;
 mod start;
 mod store;
 pub mod throttle;
-mod unlock;
 mod verify_code;
 
 pub use self::{

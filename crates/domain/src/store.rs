@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::{
     accounts::AccountStore,
     audit::AuditStore,
+    invitations::InvitationStore,
     one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore,
     passwords::PasswordStore,
@@ -23,6 +24,7 @@ use crate::{
 pub trait Store:
     AccountStore
     + AuditStore
+    + InvitationStore
     + OneTimeCodeStore
     + OutboxStore
     + PasswordStore

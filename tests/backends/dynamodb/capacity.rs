@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use symbolon_adapters::dynamodb::{DynamoOptions, DynamoStore};
 use symbolon_domain::{
-    audit::Act,
+    accounts::{AccountChange, AdministerAccount, Administrator},
+    actor::Role,
+    audit::{Act, AuditFilter},
     effects::Effects,
     outbox::{FinishMessage, LeaseMessages, MessageState, RetryMessage},
     page::PageRequest,
@@ -21,6 +23,7 @@ use crate::{
             self, LIMITS, at, completion, event, hash, matched, new_sign_in, new_sign_up, resend,
             sign_in_completion,
         },
+        invitations::{new_invitation, redemption},
         recovery::{by_code, finish as finish_recovery},
         sessions::refresh::shown,
     },
@@ -177,7 +180,9 @@ async fn count() -> Vec<String> {
         "audit: append an event",
         stores.audit.append(vec![event(Act::CODE_JUDGED, at(95))])
     );
-    counted!(lines, proxy, "audit: list (14)", stores.audit.list(page));
+    counted!(lines, proxy, "audit: list (14)", stores.audit.list(&AuditFilter::default(), page));
+    let of_account = AuditFilter { account: Some(account), ..AuditFilter::default() };
+    counted!(lines, proxy, "audit: list of an account (20)", stores.audit.list(&of_account, page));
     counted!(lines, proxy, "signing keys: list", stores.signing_keys.list());
 
     let recovery = by_code(account, at(100));
@@ -197,6 +202,24 @@ async fn count() -> Vec<String> {
         effects: given::effects(Act::PASSWORD_CHANGED, at(103)),
     };
     counted!(lines, proxy, "password: replace", stores.passwords.replace(replacement));
+    let administered = |account, change| AdministerAccount {
+        account,
+        by: Administrator::Operator,
+        change,
+        failures: Vec::new(),
+        effects: Effects::event(event(Act::ACCOUNT_LOCKED, at(81))),
+    };
+    let invitation = new_invitation("root@example.org", Role::Superuser);
+    let root = redemption(&invitation);
+    counted!(lines, proxy, "invitation: write", stores.invitations.write(invitation.clone()));
+    counted!(lines, proxy, "invitation: find", stores.invitations.find(invitation.id, invitation.hash));
+    counted!(lines, proxy, "invitation: redeem", stores.invitations.redeem(root.clone()));
+    let promote = administered(account, AccountChange::ChangeRole(Role::Superuser));
+    counted!(lines, proxy, "account: make a superuser", stores.accounts.administer(promote));
+    let demote = administered(root.account_id, AccountChange::ChangeRole(Role::Staff));
+    counted!(lines, proxy, "account: demote a superuser (2)", stores.accounts.administer(demote));
+    let lock = administered(root.account_id, AccountChange::Lock);
+    counted!(lines, proxy, "account: lock", stores.accounts.administer(lock));
     lines
 }
 

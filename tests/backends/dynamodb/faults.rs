@@ -6,7 +6,7 @@ use std::{collections::HashSet, time::Duration};
 use futures::future::join_all;
 use symbolon_adapters::dynamodb::{DynamoOptions, DynamoStore};
 use symbolon_domain::{
-    audit::Act,
+    audit::{Act, AuditFilter},
     outbox::{FinishMessage, LeaseMessages, MessageState},
     page::PageRequest,
     sessions::{RefreshOutcome, RefreshSession},
@@ -52,7 +52,11 @@ async fn count_events(stores: &Stores, act: &Act) -> usize {
     let mut count = 0;
     let mut after = None;
     loop {
-        let page = stores.audit.list(PageRequest::new(PageRequest::MAX_LIMIT, after)).await.unwrap();
+        let page = stores
+            .audit
+            .list(&AuditFilter::default(), PageRequest::new(PageRequest::MAX_LIMIT, after))
+            .await
+            .unwrap();
         count += page.items.iter().filter(|event| event.act == *act).count();
         after = page.next;
         if after.is_none() {

@@ -1,9 +1,12 @@
 //! Accounts in DynamoDB. An account's identifiers are a map in its own item; what an address leads to has an item of
 //! its own, which is what makes addresses unique.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use symbolon_domain::{
-    accounts::{Account, AccountState, AccountStore, Name, Standing},
+    accounts::{Account, AccountState, AccountStore, AdministerAccount, Administered, Name, Standing},
     actor::Role,
     clock::Timestamp,
     effects::Effects,
@@ -17,10 +20,12 @@ use uuid::Uuid;
 use super::{
     DynamoStore, effects,
     expressions::{Expression, present, unchanged},
-    items::{Found, number, text, time},
+    items::{Found, Item, number, text, time},
     keys::{self, Key},
     transaction::{Transaction, Written},
 };
+
+mod administration;
 
 #[async_trait]
 impl AccountStore for DynamoStore {
@@ -61,6 +66,46 @@ impl AccountStore for DynamoStore {
         effects::write(&mut transaction, &effects);
         Ok(self.transact(transaction).await? == Written::Done)
     }
+
+    async fn administer(&self, command: AdministerAccount) -> Result<Administered, StoreError> {
+        self.settle(&keys::account(command.account), || administration::administer(self, &command)).await
+    }
+}
+
+/// An account with a verified address, whose owner is there at this moment.
+pub(super) struct NewAccount<'a> {
+    pub(super) id: AccountId,
+    pub(super) identifier_id: IdentifierId,
+    pub(super) address: &'a EmailAddress,
+    pub(super) name: Option<&'a str>,
+    pub(super) role: Role,
+    pub(super) password: &'a str,
+    pub(super) now: Timestamp,
+}
+
+/// Creates an account. What its address leads to is the caller's to write, under the condition that it is free.
+pub(super) fn insert(transaction: &mut Transaction, account: &NewAccount<'_>) {
+    let NewAccount { id, identifier_id, address, name, role, password, now } = account;
+    let identifier = HashMap::from([
+        ("typed".to_owned(), text(address.as_typed())),
+        ("created_at".to_owned(), time(*now)),
+    ]);
+    let identifiers = HashMap::from([(identifier_id.to_string(), AttributeValue::M(identifier))]);
+    let item = Item::new(keys::account(*id))
+        .with("id", text(id.to_string()))
+        .with_some("name", name.map(text))
+        .with("state", text(AccountState::Active.as_str()))
+        .with("role", text(role.as_str()))
+        .with("epoch", number(0))
+        .with("password", text(*password))
+        .with("created_at", time(*now))
+        .with("last_seen_at", time(*now))
+        .with("identifiers", AttributeValue::M(identifiers));
+    transaction.create(item);
+    transaction.put(Item::new(keys::listed_account(*id)));
+    if *role == Role::Superuser {
+        transaction.put(Item::new(keys::superuser(*id)));
+    }
 }
 
 impl DynamoStore {
@@ -75,6 +120,11 @@ impl DynamoStore {
 pub(super) fn stands(standing: &Standing) -> Expression {
     unchanged("state", Some(text(standing.state.as_str())))
         .and(unchanged("epoch", Some(number(standing.epoch))))
+}
+
+/// The account is as it was judged: its role too.
+pub(super) fn is_unchanged(standing: &Standing) -> Expression {
+    stands(standing).and(unchanged("role", Some(text(standing.role.as_str()))))
 }
 
 /// Notes that the owner is there at this moment, if the account is as it was judged.

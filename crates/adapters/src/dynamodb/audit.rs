@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use symbolon_domain::{
     actor::Actor,
-    audit::{Act, AuditEvent, AuditStore, Outcome, Subject},
+    audit::{Act, AuditEvent, AuditFilter, AuditStore, Outcome, Subject},
     id::{AccountId, AuditEventId, RequestId},
     page::{Page, PageRequest},
     store_error::StoreError,
@@ -15,6 +15,9 @@ use super::{
     keys,
     transaction::{Transaction, Written},
 };
+
+/// So many events are looked through for one page, where more is asked for than a time. Each shard is read that far.
+const MOST_SCANNED: usize = 200;
 
 #[async_trait]
 impl AuditStore for DynamoStore {
@@ -33,10 +36,12 @@ impl AuditStore for DynamoStore {
         Ok(())
     }
 
-    async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
-        let rows = self.newest(keys::events, page).await?;
+    async fn list(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
+        let range = filter.range(page, MOST_SCANNED);
+        let between = (range.from, range.before);
+        let rows = self.newest_between(keys::events, between, range.most.saturating_add(1)).await?;
         let events = rows.iter().map(event).collect::<Result<_, _>>()?;
-        Ok(Page::from_rows(events, page, |event: &AuditEvent| *event.id.as_bytes()))
+        Ok(filter.page_of(events, &range, page))
     }
 }
 

@@ -115,8 +115,24 @@ impl DynamoStore {
         partition: fn(u8) -> String,
         page: PageRequest,
     ) -> Result<Vec<Found>, StoreError> {
-        let most = page.limit().saturating_add(1);
-        let shards = (0..SHARDS).map(|shard| self.last(before(partition(shard), "", page), most));
+        let between = (Uuid::nil().into_bytes(), page.after.map(|cursor| *cursor.id()));
+        self.newest_between(partition, between, page.limit().saturating_add(1)).await
+    }
+
+    /// The newest rows of such a list from one id on and before another, at most so many.
+    pub(super) async fn newest_between(
+        &self,
+        partition: fn(u8) -> String,
+        (from, before): ([u8; 16], Option<[u8; 16]>),
+        most: usize,
+    ) -> Result<Vec<Found>, StoreError> {
+        let (from, to) = (Uuid::from_bytes(from), last_before(before));
+        // The engine refuses a range that ends before it begins.
+        if to < from {
+            return Ok(Vec::new());
+        }
+        let range = |shard| Range { pk: partition(shard), from: from.to_string(), to: to.to_string() };
+        let shards = (0..SHARDS).map(|shard| self.last(range(shard), most));
         let mut rows: Vec<([u8; 16], Found)> = Vec::new();
         for row in try_join_all(shards).await?.into_iter().flatten() {
             rows.push((row.id("list.sk")?, row));
@@ -140,10 +156,15 @@ impl DynamoStore {
 
 /// What a page begins before, where sort keys are this prefix and an id.
 pub(super) fn before(pk: String, prefix: &str, page: PageRequest) -> Range {
-    let end = match page.after {
-        None => NEWEST,
-        // The row with that very id was on the page before. Ids of version 7 are never all zeros.
-        Some(cursor) => Uuid::from_u128(u128::from_be_bytes(*cursor.id()).saturating_sub(1)),
-    };
+    let end = last_before(page.after.map(|cursor| *cursor.id()));
     Range { pk, from: format!("{prefix}{}", Uuid::nil()), to: format!("{prefix}{end}") }
+}
+
+/// The last id before this one; the last of all where none is given.
+fn last_before(id: Option<[u8; 16]>) -> Uuid {
+    match id {
+        None => NEWEST,
+        // Ids of version 7 are never all zeros.
+        Some(id) => Uuid::from_u128(u128::from_be_bytes(id).saturating_sub(1)),
+    }
 }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use symbolon_domain::{
-    id::{AccountId, AuditEventId, CeremonyId, MessageId, RefreshTokenId, SessionId},
+    id::{AccountId, AuditEventId, CeremonyId, InvitationId, MessageId, RefreshTokenId, SessionId},
     identifiers::EmailAddress,
     secret::SecretHash,
 };
@@ -51,6 +51,17 @@ pub(super) fn accounts(shard: u8) -> String {
 
 pub(super) fn listed_account(id: AccountId) -> Key {
     Key { pk: accounts(shard(id.as_bytes())), sk: id.to_string() }
+}
+
+/// The partition of the accounts with the role superuser.
+pub(super) const SUPERUSERS: &str = "superusers";
+
+pub(super) fn superuser(id: AccountId) -> Key {
+    Key { pk: SUPERUSERS.to_owned(), sk: id.to_string() }
+}
+
+pub(super) fn invitation(id: InvitationId) -> Key {
+    Key::root(format!("invitation#{id}"))
 }
 
 /// What an address leads to.

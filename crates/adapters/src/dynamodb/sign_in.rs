@@ -47,13 +47,6 @@ impl SignInStore for DynamoStore {
         self.transact(transaction).await.map(drop)
     }
 
-    async fn forget_attempts(&self, address: SecretHash, effects: Effects) -> Result<(), StoreError> {
-        let mut transaction = Transaction::default();
-        transaction.delete(keys::throttle(address));
-        effects::write(&mut transaction, &effects);
-        self.transact(transaction).await.map(drop)
-    }
-
     async fn find_candidate(&self, address: &EmailAddress) -> Result<Option<Candidate>, StoreError> {
         // An address that nobody has costs a look at an account that nobody has: so it takes as long (C9).
         let account_id = self.owner_of(address).await?.unwrap_or(AccountId::from_bytes([0; 16]));

@@ -1,12 +1,10 @@
 //! Sign-ups in DynamoDB. The item of an address counts the verifications of that address: a sign-up that was begun
 //! under an earlier count is over, however many there are.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use symbolon_domain::{
-    accounts::{AccountState, Name},
+    accounts::Name,
     actor::Role,
     id::CeremonyId,
     identifiers::EmailAddress,
@@ -16,9 +14,11 @@ use symbolon_domain::{
 };
 
 use super::{
-    DynamoStore, effects,
+    DynamoStore,
+    accounts::{self, NewAccount},
+    effects,
     expressions::unchanged,
-    items::{Found, Item, number, text, time},
+    items::{Found, Item, number, text},
     keys, one_time_codes, sessions,
     slots::Slots,
     transaction::{Transaction, Turn},
@@ -126,35 +126,20 @@ async fn complete(store: &DynamoStore, command: &CompleteSignUp) -> Turn<Result<
         .with("sign_up_epoch", number(epoch.saturating_add(1)));
     let counted = email.as_ref().map(|_| number(epoch));
     transaction.put_if(taken, unchanged("account_id", None).and(unchanged("sign_up_epoch", counted)));
-    transaction.create(new_account(command, &sign_up, &address)?);
-    transaction.put(Item::new(keys::listed_account(*account_id)));
+    // The account is made of this very sign-up, whatever else was begun for its address (S1).
+    let name = sign_up.optional_parsed("ceremonies.name", |name| name.parse::<Name>().ok())?;
+    let account = NewAccount {
+        id: *account_id,
+        identifier_id: command.identifier_id,
+        address: &address,
+        name: name.as_ref().map(Name::as_str),
+        role: Role::Authenticated,
+        password: sign_up.text("ceremonies.password")?,
+        now: *now,
+    };
+    accounts::insert(&mut transaction, &account);
     transaction.delete(keys::throttle(command.throttle));
     sessions::insert(&mut transaction, session, *account_id, 0);
     effects::write(&mut transaction, &command.effects);
     Ok(store.transact(transaction).await?.then(Ok(())))
-}
-
-/// The account is made of this very sign-up, whatever else was begun for its address (S1). Its owner is there at this
-/// moment.
-fn new_account(
-    command: &CompleteSignUp,
-    sign_up: &Found,
-    address: &EmailAddress,
-) -> Result<Item, StoreError> {
-    let identifier = HashMap::from([
-        ("typed".to_owned(), text(address.as_typed())),
-        ("created_at".to_owned(), time(command.now)),
-    ]);
-    let identifiers = HashMap::from([(command.identifier_id.to_string(), AttributeValue::M(identifier))]);
-    let name = sign_up.optional_parsed("ceremonies.name", |name| name.parse::<Name>().ok())?;
-    Ok(Item::new(keys::account(command.account_id))
-        .with("id", text(command.account_id.to_string()))
-        .with_some("name", name.map(|name| text(name.as_str())))
-        .with("state", text(AccountState::Active.as_str()))
-        .with("role", text(Role::Authenticated.as_str()))
-        .with("epoch", number(0))
-        .with("password", text(sign_up.text("ceremonies.password")?))
-        .with("created_at", time(command.now))
-        .with("last_seen_at", time(command.now))
-        .with("identifiers", AttributeValue::M(identifiers)))
 }

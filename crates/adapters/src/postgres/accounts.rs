@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::types::Uuid;
 use symbolon_domain::{
-    accounts::{Account, AccountState, AccountStore, Name, Standing},
+    accounts::{Account, AccountState, AccountStore, AdministerAccount, Administered, Name, Standing},
     actor::Role,
     clock::Timestamp,
     effects::Effects,
@@ -21,6 +21,8 @@ use super::{
     rows::{Columns, all, change, first, values},
 };
 use crate::sql;
+
+mod administration;
 
 #[async_trait]
 impl AccountStore for PostgresStore {
@@ -63,6 +65,10 @@ impl AccountStore for PostgresStore {
         let name = name.as_ref().map(Name::as_str);
         self.runner.transaction(|db| Box::pin(set_name(db, id, name, &effects))).await
     }
+
+    async fn administer(&self, command: AdministerAccount) -> Result<Administered, StoreError> {
+        self.runner.transaction(|db| Box::pin(administration::administer(db, &command))).await
+    }
 }
 
 async fn set_name(
@@ -76,6 +82,30 @@ async fn set_name(
         effects::write(db, effects).await?;
     }
     Ok(is_there)
+}
+
+/// An account with a verified address, whose owner is there at this moment.
+pub(super) struct NewAccount<'a> {
+    pub(super) id: AccountId,
+    pub(super) identifier_id: IdentifierId,
+    pub(super) address: &'a EmailAddress,
+    pub(super) name: Option<&'a str>,
+    pub(super) role: Role,
+    pub(super) password: &'a str,
+    pub(super) now: Timestamp,
+}
+
+pub(super) async fn insert(db: &mut Db<'_>, account: &NewAccount<'_>) -> Result<(), Failure> {
+    let NewAccount { id, identifier_id, address, name, role, password, now } = account;
+    let state = AccountState::Active.as_str();
+    let values = values![*id, *name, state, role.as_str(), *password, *now];
+    change(db, sql::accounts::INSERT, values).await?;
+    let values = values![*identifier_id, *id, address.normalized(), address.as_typed(), *now];
+    change(db, sql::accounts::INSERT_EMAIL, values).await?;
+    if *role == Role::Superuser {
+        change(db, sql::accounts::ADD_SUPERUSER, values![*id]).await?;
+    }
+    Ok(())
 }
 
 /// The id that a page begins before, and how many rows to read: one more than the page has, to see whether there are

@@ -1,9 +1,10 @@
 //! The audit log in PostgreSQL.
 
 use async_trait::async_trait;
+use sqlx::types::Uuid;
 use symbolon_domain::{
     actor::Actor,
-    audit::{Act, AuditEvent, AuditStore, Outcome, Subject},
+    audit::{Act, AuditEvent, AuditFilter, AuditStore, Outcome, Subject},
     id::{AccountId, AuditEventId, RequestId},
     page::{Page, PageRequest},
     store_error::StoreError,
@@ -11,7 +12,6 @@ use symbolon_domain::{
 
 use super::{
     PostgresStore,
-    accounts::page_bounds,
     effects::write_events,
     failure::Failure,
     rows::{Columns, all, values},
@@ -24,11 +24,15 @@ impl AuditStore for PostgresStore {
         self.runner.write(|db| Box::pin(write_events(db, &events))).await
     }
 
-    async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
-        let (before, most) = page_bounds(page);
-        let rows =
-            self.runner.read(|db| Box::pin(all(db, sql::audit::LIST, values![before, most], event))).await?;
-        Ok(Page::from_rows(rows, page, |event| *event.id.as_bytes()))
+    async fn list(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
+        let range = filter.range(page, sql::audit::MOST_SCANNED);
+        let [from, before] = [range.from, range.before.unwrap_or(sql::NEWEST)].map(Uuid::from_bytes);
+        let most = i64::try_from(range.most).unwrap_or(i64::MAX).saturating_add(1);
+        let rows = self
+            .runner
+            .read(|db| Box::pin(all(db, sql::audit::LIST, values![from, before, most], event)))
+            .await?;
+        Ok(filter.page_of(rows, &range, page))
     }
 }
 

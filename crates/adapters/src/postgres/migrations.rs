@@ -10,7 +10,7 @@ use super::{OpenError, PostgresOptions, failure::EngineError};
 use crate::schema::{Migration, SchemaStatus};
 
 /// Every step, in order.
-pub const ALL: [Migration; 4] = [
+pub const ALL: [Migration; 5] = [
     Migration {
         version: 1,
         name: "foundation",
@@ -31,13 +31,18 @@ pub const ALL: [Migration; 4] = [
         name: "recovery",
         text: include_str!("../sql/migrations/postgres/0004_recovery.sql"),
     },
+    Migration {
+        version: 5,
+        name: "invitations",
+        text: include_str!("../sql/migrations/postgres/0005_invitations.sql"),
+    },
 ];
 
 /// For each step, the schema of the oldest program that can run on with it.
-const RUNS_WITH: [u32; ALL.len()] = [1, 1, 1, 1];
+const RUNS_WITH: [u32; ALL.len()] = [1, 1, 1, 1, 1];
 
 /// The schema of this program.
-pub const LATEST: u32 = 4;
+pub const LATEST: u32 = 5;
 
 /// Of many that migrate at once one does it, and the others wait: `Symbolon` in ASCII.
 const ADVISORY_LOCK: i64 = 0x5379_6d62_6f6c_6f6e;

@@ -11,8 +11,8 @@ use sqlx::{
 use symbolon_domain::{
     clock::Timestamp,
     id::{
-        AccountId, AuditEventId, CeremonyId, IdentifierId, MessageId, RefreshTokenId, RequestId, SessionId,
-        SigningKeyId,
+        AccountId, AuditEventId, CeremonyId, IdentifierId, InvitationId, MessageId, RefreshTokenId,
+        RequestId, SessionId, SigningKeyId,
     },
     secret::SecretHash,
 };
@@ -160,6 +160,7 @@ bound_as_uuids!(
     AuditEventId,
     CeremonyId,
     IdentifierId,
+    InvitationId,
     MessageId,
     RefreshTokenId,
     RequestId,

@@ -60,10 +60,6 @@ impl SignInStore for PostgresStore {
         Ok(())
     }
 
-    async fn forget_attempts(&self, address: SecretHash, effects: Effects) -> Result<(), StoreError> {
-        self.runner.transaction(|db| Box::pin(forget_attempts(db, &address, &effects))).await
-    }
-
     async fn find_candidate(&self, address: &EmailAddress) -> Result<Option<Candidate>, StoreError> {
         let address = address.normalized();
         self.runner
@@ -134,11 +130,6 @@ async fn reserve_attempt(
         }
     };
     if is_written { Ok(Ok(reserved)) } else { Err(Failure::Contended) }
-}
-
-async fn forget_attempts(db: &mut Db<'_>, address: &SecretHash, effects: &Effects) -> Result<(), Failure> {
-    change(db, sql::sign_in::FORGET_THROTTLE, values![address]).await?;
-    effects::write(db, effects).await
 }
 
 /// The account, if its owner may sign in. It stays so until the end of the transaction.

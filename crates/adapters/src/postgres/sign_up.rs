@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use symbolon_domain::{
-    accounts::{AccountState, Name},
+    accounts::Name,
     actor::Role,
     id::CeremonyId,
     identifiers::EmailAddress,
@@ -13,7 +13,8 @@ use symbolon_domain::{
 };
 
 use super::{
-    PostgresStore, accounts,
+    PostgresStore,
+    accounts::{self, NewAccount},
     commands::Db,
     effects,
     failure::Failure,
@@ -31,14 +32,14 @@ const LOCK_ADDRESS: &str = "
     FOR UPDATE";
 
 /// Keeps their codes: who guesses at one of them holds it while he takes a slot.
-const LOCK_CODES: &str = "
+pub(super) const LOCK_CODES: &str = "
     SELECT c.ceremony_id FROM one_time_codes c JOIN sign_ups s ON s.id = c.ceremony_id
     WHERE s.normalized = $1
     ORDER BY c.ceremony_id
     FOR UPDATE OF c";
 
 /// Ends the sign-ups of an address, and their codes with them. One that begins at this moment stays whole.
-const END_ADDRESS: &str = "
+pub(super) const END_ADDRESS: &str = "
     WITH ended AS (DELETE FROM sign_ups WHERE normalized = $1 RETURNING id)
     DELETE FROM one_time_codes c USING ended WHERE c.ceremony_id = ended.id";
 
@@ -131,35 +132,19 @@ async fn complete(
     if !one_time_codes::consume(db, *id, code, failures_of, *now).await? {
         return Ok(Err(CompleteSignUpError::Gone));
     }
-    insert_account(db, command, &verified).await?;
+    let account = NewAccount {
+        id: *account_id,
+        identifier_id: command.identifier_id,
+        address: &verified.address,
+        name: verified.name.as_deref(),
+        role: Role::Authenticated,
+        password: &verified.password,
+        now: *now,
+    };
+    accounts::insert(db, &account).await?;
     change(db, END_ADDRESS, values![address]).await?;
     change(db, sql::sign_in::FORGET_THROTTLE, values![&command.throttle]).await?;
     sessions::insert(db, session, *account_id, 0).await?;
     effects::write(db, &command.effects).await?;
     Ok(Ok(()))
-}
-
-async fn insert_account(
-    db: &mut Db<'_>,
-    command: &CompleteSignUp,
-    verified: &Verified,
-) -> Result<(), Failure> {
-    let values = values![
-        command.account_id,
-        verified.name.as_deref(),
-        AccountState::Active.as_str(),
-        Role::Authenticated.as_str(),
-        &verified.password,
-        command.now,
-    ];
-    change(db, sql::accounts::INSERT, values).await?;
-    let values = values![
-        command.identifier_id,
-        command.account_id,
-        verified.address.normalized(),
-        verified.address.as_typed(),
-        command.now,
-    ];
-    change(db, sql::accounts::INSERT_EMAIL, values).await?;
-    Ok(())
 }

@@ -32,6 +32,7 @@ async fn sweep(db: &mut Db<'_>, command: &Sweep) -> Result<Swept, Failure> {
         oldest(db, sql::SIGN_UPS, command.ceremonies, command.limit).await?,
         oldest(db, sql::SIGN_INS, command.ceremonies, command.limit).await?,
         oldest(db, sql::RECOVERIES, command.ceremonies, command.limit).await?,
+        oldest(db, sql::INVITATIONS, command.ceremonies, command.limit).await?,
         oldest(db, sql::REFRESH_TOKENS, command.refresh_tokens, command.limit).await?,
         oldest(db, sql::SESSIONS, command.sessions, command.limit).await?,
         oldest(db, sql::MESSAGES, command.messages, command.limit).await?,

@@ -62,6 +62,22 @@ pub(crate) const INSERT_EMAIL: &str = "
 
 pub(crate) const EMAIL_IS_TAKEN: &str = "SELECT 1 FROM identifiers WHERE kind = 'email' AND normalized = $1";
 
+/// What an administrator's change makes of an account.
+pub(crate) const SET_STANDING: &str = "UPDATE accounts SET state = $1, role = $2, epoch = $3 WHERE id = $4";
+
+pub(crate) const ADD_SUPERUSER: &str =
+    "INSERT INTO superusers (account_id) VALUES ($1) ON CONFLICT (account_id) DO NOTHING";
+
+pub(crate) const REMOVE_SUPERUSER: &str = "DELETE FROM superusers WHERE account_id = $1";
+
+/// A superuser in the state `$1` who is not `$2`.
+pub(crate) const ANOTHER_SUPERUSER: &str = "
+    SELECT 1 FROM superusers s JOIN accounts a ON a.id = s.account_id
+    WHERE a.state = $1 AND a.id <> $2
+    LIMIT 1";
+
+pub(crate) const ANY_SUPERUSER: &str = "SELECT 1 FROM superusers LIMIT 1";
+
 /// What decisions about an account ask for.
 #[cfg(feature = "sqlite")]
 pub(crate) const STANDING: &str = "SELECT state, role, epoch FROM accounts WHERE id = $1";

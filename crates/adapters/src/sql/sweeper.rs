@@ -41,6 +41,8 @@ pub(crate) const SIGN_INS: &str = oldest!("sign_ins", "id", "expires_at <= $2");
 
 pub(crate) const RECOVERIES: &str = oldest!("recoveries", "id", "expires_at <= $2");
 
+pub(crate) const INVITATIONS: &str = oldest!("invitations", "id", "expires_at <= $2");
+
 /// A used token is recognised until its session's absolute limit.
 pub(crate) const REFRESH_TOKENS: &str = oldest!(
     "refresh_tokens",

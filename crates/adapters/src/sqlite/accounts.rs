@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::params;
 use symbolon_domain::{
-    accounts::{Account, AccountState, AccountStore, Name, Standing},
+    accounts::{Account, AccountState, AccountStore, AdministerAccount, Administered, Name, Standing},
     actor::Role,
     clock::Timestamp,
     effects::Effects,
@@ -19,6 +19,8 @@ use super::{
     writer::Write,
 };
 use crate::sql;
+
+mod administration;
 
 #[async_trait]
 impl AccountStore for SqliteStore {
@@ -58,6 +60,40 @@ impl AccountStore for SqliteStore {
         })
         .await
     }
+
+    async fn administer(&self, command: AdministerAccount) -> Result<Administered, StoreError> {
+        self.write(move |db| administration::administer(db, &command)).await
+    }
+}
+
+/// An account with a verified address, whose owner is there at this moment.
+pub(super) struct NewAccount<'a> {
+    pub(super) id: AccountId,
+    pub(super) identifier_id: IdentifierId,
+    pub(super) address: &'a EmailAddress,
+    pub(super) name: Option<&'a str>,
+    pub(super) role: Role,
+    pub(super) password: &'a str,
+    pub(super) now: Timestamp,
+}
+
+pub(super) fn insert(db: &Write<'_>, account: &NewAccount<'_>) -> Result<(), Failure> {
+    let NewAccount { id, identifier_id, address, name, role, password, now } = account;
+    let state = AccountState::Active.as_str();
+    let values = params![id.as_bytes(), name, state, role.as_str(), password, now.micros()];
+    change(db, sql::accounts::INSERT, values)?;
+    let values = params![
+        identifier_id.as_bytes(),
+        id.as_bytes(),
+        address.normalized(),
+        address.as_typed(),
+        now.micros(),
+    ];
+    change(db, sql::accounts::INSERT_EMAIL, values)?;
+    if *role == Role::Superuser {
+        change(db, sql::accounts::ADD_SUPERUSER, [id.as_bytes()])?;
+    }
+    Ok(())
 }
 
 /// The id that a page begins before, and how many rows to read: one more than the page has, to see whether there are

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::params;
 use symbolon_domain::{
     actor::Actor,
-    audit::{Act, AuditEvent, AuditStore, Outcome, Subject},
+    audit::{Act, AuditEvent, AuditFilter, AuditStore, Outcome, Subject},
     id::{AccountId, AuditEventId, RequestId},
     page::{Page, PageRequest},
     store_error::StoreError,
@@ -12,7 +12,6 @@ use symbolon_domain::{
 
 use super::{
     SqliteStore,
-    accounts::page_bounds,
     effects::write_event,
     rows::{Columns, Failure, all},
 };
@@ -24,10 +23,12 @@ impl AuditStore for SqliteStore {
         self.write(move |db| events.iter().try_for_each(|event| write_event(db, event))).await
     }
 
-    async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
-        let (before, most) = page_bounds(page);
-        let rows = self.read(|db| all(db, sql::audit::LIST, params![before, most], event))?;
-        Ok(Page::from_rows(rows, page, |event| *event.id.as_bytes()))
+    async fn list(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
+        let range = filter.range(page, sql::audit::MOST_SCANNED);
+        let most = i64::try_from(range.most).unwrap_or(i64::MAX).saturating_add(1);
+        let values = params![range.from, range.before.unwrap_or(sql::NEWEST), most];
+        let rows = self.read(|db| all(db, sql::audit::LIST, values, event))?;
+        Ok(filter.page_of(rows, &range, page))
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Missing, OpenError, OpenOptions, Outdated, connect, connect_writer};
 use crate::schema::{Migration, SchemaStatus};
 
 /// Every step, in order.
-pub const ALL: [Migration; 4] = [
+pub const ALL: [Migration; 5] = [
     Migration {
         version: 1,
         name: "foundation",
@@ -35,10 +35,15 @@ pub const ALL: [Migration; 4] = [
         name: "recovery",
         text: include_str!("../sql/migrations/sqlite/0004_recovery.sql"),
     },
+    Migration {
+        version: 5,
+        name: "invitations",
+        text: include_str!("../sql/migrations/sqlite/0005_invitations.sql"),
+    },
 ];
 
 /// The schema of this program.
-pub const LATEST: u32 = 4;
+pub const LATEST: u32 = 5;
 
 /// Marks a file as ours: `Symb` in ASCII.
 const APPLICATION_ID: i32 = 0x5379_6d62;

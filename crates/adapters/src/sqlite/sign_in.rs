@@ -47,14 +47,6 @@ impl SignInStore for SqliteStore {
         .await
     }
 
-    async fn forget_attempts(&self, address: SecretHash, effects: Effects) -> Result<(), StoreError> {
-        self.write(move |db| {
-            change(db, sql::sign_in::FORGET_THROTTLE, [address.as_bytes()])?;
-            effects::write(db, &effects)
-        })
-        .await
-    }
-
     async fn find_candidate(&self, address: &EmailAddress) -> Result<Option<Candidate>, StoreError> {
         self.read(|db| first(db, sql::sign_in::FIND_CANDIDATE, [address.normalized()], candidate))
     }

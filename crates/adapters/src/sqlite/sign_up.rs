@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::params;
 use symbolon_domain::{
-    accounts::{AccountState, Name},
+    accounts::Name,
     actor::Role,
     id::CeremonyId,
     identifiers::EmailAddress,
@@ -12,7 +12,9 @@ use symbolon_domain::{
 };
 
 use super::{
-    SqliteStore, accounts, effects,
+    SqliteStore,
+    accounts::{self, NewAccount},
+    effects,
     one_time_codes::{self, NewChallenge, Slots},
     rows::{Columns, Failure, change, first, is_there},
     sessions,
@@ -100,32 +102,20 @@ fn complete(db: &Write<'_>, command: &CompleteSignUp) -> Result<Result<(), Compl
     if !one_time_codes::consume(db, *id, code, failures_of, *now)? {
         return Ok(Err(CompleteSignUpError::Gone));
     }
-    insert_account(db, command, &verified)?;
+    let account = NewAccount {
+        id: *account_id,
+        identifier_id: command.identifier_id,
+        address: &verified.address,
+        name: verified.name.as_deref(),
+        role: Role::Authenticated,
+        password: &verified.password,
+        now: *now,
+    };
+    accounts::insert(db, &account)?;
     change(db, sql::sign_up::END_CODES_OF_ADDRESS, [verified.address.normalized()])?;
     change(db, sql::sign_up::END_ADDRESS, [verified.address.normalized()])?;
     change(db, sql::sign_in::FORGET_THROTTLE, [command.throttle.as_bytes()])?;
     sessions::insert(db, session, *account_id, 0)?;
     effects::write(db, &command.effects)?;
     Ok(Ok(()))
-}
-
-fn insert_account(db: &Write<'_>, command: &CompleteSignUp, verified: &Verified) -> Result<(), Failure> {
-    let values = params![
-        command.account_id.as_bytes(),
-        verified.name,
-        AccountState::Active.as_str(),
-        Role::Authenticated.as_str(),
-        verified.password,
-        command.now.micros(),
-    ];
-    change(db, sql::accounts::INSERT, values)?;
-    let values = params![
-        command.identifier_id.as_bytes(),
-        command.account_id.as_bytes(),
-        verified.address.normalized(),
-        verified.address.as_typed(),
-        command.now.micros(),
-    ];
-    change(db, sql::accounts::INSERT_EMAIL, values)?;
-    Ok(())
 }

@@ -35,6 +35,7 @@ fn sweep(db: &Write<'_>, command: &Sweep) -> Result<Swept, Failure> {
         oldest(sql::SIGN_UPS, command.ceremonies)?,
         oldest(sql::SIGN_INS, command.ceremonies)?,
         oldest(sql::RECOVERIES, command.ceremonies)?,
+        oldest(sql::INVITATIONS, command.ceremonies)?,
         oldest(sql::REFRESH_TOKENS, command.refresh_tokens)?,
         oldest(sql::SESSIONS, command.sessions)?,
         oldest(sql::MESSAGES, command.messages)?,

@@ -105,6 +105,7 @@ pub(super) fn samples(kind: MessageKind) -> BTreeMap<String, String> {
         MessageKind::RecoveryCode => ("code", "12345678"),
         MessageKind::RecoveryLink => ("link", "https://id.example.com/recovery#token=sym_pr_Sample"),
         MessageKind::SignInLocked => ("failures", "10"),
+        MessageKind::Invitation => ("link", "https://id.example.com/invitation#token=sym_iv_sample"),
         MessageKind::AccountExists | MessageKind::PasswordChanged | MessageKind::Test => {
             return BTreeMap::new();
         }

@@ -1,10 +1,10 @@
 //! JSON (RFC 8259) as far as a request needs it: objects that remember which members were named twice, text that is
-//! wiped when it is dropped. Numbers and lists are only told apart: no member of ours is one.
+//! wiped when it is dropped. Numbers and truth values are only told apart: no member of ours is one.
 
 use std::fmt;
 
 use secrecy::SecretString;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::Fault;
 use crate::problem::{Problem, Slug};
@@ -14,6 +14,7 @@ pub(super) enum Value {
     Null,
     Text(SecretString),
     Object(Members),
+    List(Vec<Value>),
     Other,
 }
 
@@ -103,8 +104,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Other)
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {

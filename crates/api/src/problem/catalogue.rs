@@ -50,6 +50,8 @@ problems! {
         "Check it and try again. After each failure there is a pause.";
     OriginMismatch = "origin_mismatch", FORBIDDEN, "The page may not do this",
         "Cookies count only for requests from this service's own origin, or from one that its operator has listed.";
+    AccessDenied = "access_denied", FORBIDDEN, "This is not yours to do",
+        "It takes another role than yours, or is about your own account.";
     NotFound = "not_found", NOT_FOUND, "There is no such thing",
         "Nothing is here, or it is not yours.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
@@ -60,6 +62,12 @@ problems! {
         "The address has an account by now. Sign in instead.";
     PasswordChanged = "password_changed", CONFLICT, "The password was changed meanwhile",
         "Nothing was changed by this request. Find out which password counts, then try again.";
+    AddressTaken = "address_taken", CONFLICT, "The address has an account",
+        "Find it by `GET /v1/admin/accounts?email=`.";
+    LastSuperuser = "last_superuser", CONFLICT, "The last superuser stays",
+        "Make somebody else a superuser first.";
+    AccountCompromised = "account_compromised", CONFLICT, "The account is marked compromised",
+        "It is closed already, and opens only when its owner has recovered it with a new password.";
     Gone = "gone", GONE, "This is over",
         "It was completed, ended or has expired. Start again.";
     CodeExpired = "code_expired", GONE, "The code has expired",

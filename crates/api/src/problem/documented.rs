@@ -71,6 +71,25 @@ documented! {
     ListProblems = [] InvalidRequest Unauthorized InvalidToken;
     /// Of changing something of one's own.
     ChangeProblems = [BODY] Unauthorized InvalidToken OriginMismatch NotFound;
+    /// Of redeeming an invitation.
+    RedeemProblems = [BODY] Gone;
+    /// Of reading one thing as an administrator.
+    AdministratorReadProblems = [] Unauthorized InvalidToken AccessDenied NotFound;
+    /// Of reading a list as an administrator.
+    AdministratorListProblems = [] InvalidRequest Unauthorized InvalidToken AccessDenied;
+    /// Of changing something as an administrator.
+    AdministratorChangeProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound;
+    /// Of opening or closing an account.
+    AccountLockProblems = []
+        Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser AccountCompromised;
+    /// Of marking accounts.
+    AccountMarkProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied;
+    /// Of giving an account a role.
+    AccountRoleProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser;
+    /// Of ending somebody's sessions.
+    AdministratorEndProblems = [] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound;
+    /// Of inviting somebody.
+    InviteProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied AddressTaken;
     /// Of ending something of one's own.
     EndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending many things of one's own.

@@ -34,13 +34,25 @@ fn every_endpoint_is_there_with_its_shapes() {
     assert_eq!(
         lines,
         [
+            "DELETE /v1/admin/accounts/{id}/sessions",
             "DELETE /v1/sessions",
             "DELETE /v1/sessions/current",
             "DELETE /v1/sessions/{id}",
             "GET /.well-known/jwks.json",
             "GET /v1/account",
+            "GET /v1/admin/accounts",
+            "GET /v1/admin/accounts/{id}",
+            "GET /v1/admin/audit-events",
+            "GET /v1/admin/outbox",
+            "GET /v1/admin/outbox/{id}",
             "GET /v1/sessions",
             "PATCH /v1/account",
+            "PATCH /v1/admin/accounts/{id}",
+            "POST /v1/admin/accounts",
+            "POST /v1/admin/accounts/compromised",
+            "POST /v1/admin/accounts/{id}/lock",
+            "POST /v1/admin/accounts/{id}/unlock",
+            "POST /v1/invitations/redeem",
             "POST /v1/sessions/refresh",
             "POST /v1/sessions/verify",
             "POST /v1/sign-in",
@@ -48,6 +60,7 @@ fn every_endpoint_is_there_with_its_shapes() {
             "POST /v1/sign-in/code",
             "POST /v1/sign-up",
             "POST /v1/sign-up/verify",
+            "PUT /v1/admin/accounts/{id}/role",
         ]
     );
     for (line, operation) in operations {
@@ -58,7 +71,8 @@ fn every_endpoint_is_there_with_its_shapes() {
             let content = response["content"].as_object();
             assert!(status == "204" || content.is_some_and(|content| !content.is_empty()), "{line} {status}");
         }
-        let has_body = line.starts_with("POST") || line.starts_with("PATCH");
+        let has_body =
+            ["POST", "PATCH", "PUT"].iter().any(|method| line.starts_with(method)) && !line.ends_with("lock");
         assert_eq!(operation["requestBody"].is_object(), has_body, "{line}");
     }
 }

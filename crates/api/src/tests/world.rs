@@ -14,13 +14,14 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::zeroize::Zeroizing;
 use symbolon_domain::{
-    accounts::{AccountState, Accounts, Standing},
+    accounts::{AccountPorts, AccountState, Accounts, Standing},
     actor::Role,
-    audit::Refusals,
+    audit::{Audit, Refusals},
     clock::{Clock, Timestamp},
     entropy::Entropy,
     id::{AccountId, IdentifierId, SigningKeyId},
     identifiers::{EmailAddress, Identifier},
+    invitations::{InvitationPorts, InvitationSettings, Invitations},
     one_time_codes::{OneTimeCodeSettings, OneTimeCodes},
     outbox::{Outbox, OutboxPorts, OutboxSettings},
     passwords::{
@@ -100,13 +101,22 @@ impl World {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         };
+        let refusals = Refusals::new(Arc::<Self>::clone(self), Arc::clone(&clock), Arc::clone(&entropy));
         let (lifetime, pre_authorized_lifetime) = (Duration::from_secs(3_600), Duration::from_secs(600));
         let limits = SignInSettings { pre_authorized_lifetime, lock_after: 10, lock_for: lifetime };
         let sign_in = SignIn::new(sign_in, limits);
         let passwords = self.passwords(&sign_up, sign_in.clone());
         let recovery = self.recovery(&sign_up);
         UseCases {
-            accounts: Accounts::new(Arc::<Self>::clone(self), Arc::clone(&clock), Arc::clone(&entropy)),
+            accounts: Accounts::new(AccountPorts {
+                store: Arc::<Self>::clone(self),
+                refusals: refusals.clone(),
+                peppers: sign_up.peppers.clone(),
+                clock: Arc::clone(&clock),
+                entropy: Arc::clone(&entropy),
+            }),
+            invitations: self.invitations(&sign_up, refusals),
+            audit: Audit::new(Arc::<Self>::clone(self)),
             sign_up: SignUp::new(sign_up, SignUpSettings { lifetime, pre_authorized_lifetime }),
             sign_in,
             recovery,
@@ -149,6 +159,21 @@ impl World {
             clock: Arc::clone(&sign_up.clock),
             entropy: Arc::clone(&sign_up.entropy),
         })
+    }
+
+    fn invitations(self: &Arc<Self>, sign_up: &SignUpPorts, refusals: Refusals) -> Invitations {
+        let ports = InvitationPorts {
+            store: Arc::<Self>::clone(self),
+            policy: sign_up.policy.clone(),
+            hasher: Arc::clone(&sign_up.hasher),
+            outbox: sign_up.outbox.clone(),
+            refusals,
+            peppers: sign_up.peppers.clone(),
+            clock: Arc::clone(&sign_up.clock),
+            entropy: Arc::clone(&sign_up.entropy),
+        };
+        let public_url = "https://auth.example.org".to_owned();
+        Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, public_url })
     }
 
     fn sessions(self: &Arc<Self>) -> Sessions {

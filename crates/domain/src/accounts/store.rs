@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Account, Name};
+use super::{Account, AdministerAccount, Administered, Name};
 use crate::{
     effects::Effects,
     id::AccountId,
@@ -11,7 +11,7 @@ use crate::{
     store_error::StoreError,
 };
 
-/// Keeps accounts. They are created by the sign-up's own port.
+/// Keeps accounts. They are created by the ports of sign-ups and invitations.
 #[async_trait]
 pub trait AccountStore: Send + Sync {
     /// The account with its identifiers. Reads its own writes.
@@ -26,4 +26,9 @@ pub trait AccountStore: Send + Sync {
     /// Sets or clears the name. False, and nothing written, when there is no such account.
     async fn set_name(&self, id: AccountId, name: Option<Name>, effects: Effects)
     -> Result<bool, StoreError>;
+
+    /// Judges an administrator's change by [`AdministerAccount::judge`] and carries out the verdict, in one write: the
+    /// standing, the name where that is changed, the failures that an unlock forgets, the effects. Of any number of
+    /// changes at once that would each take a superuser away, the one is refused that would take the last.
+    async fn administer(&self, command: AdministerAccount) -> Result<Administered, StoreError>;
 }

@@ -38,12 +38,13 @@ impl Accounts {
         change: UpdateAccount,
         origin: &Origin,
     ) -> Result<Account, UpdateAccountError> {
-        let now = self.clock.now();
+        let now = self.ports.clock.now();
         let event =
-            AuditEvent::done(Act::ACCOUNT_UPDATED, Actor::Account(id), origin, now, &*self.entropy).on(id);
-        if !self.store.set_name(id, change.name, Effects::event(event)).await? {
+            AuditEvent::done(Act::ACCOUNT_UPDATED, Actor::Account(id), origin, now, &*self.ports.entropy)
+                .on(id);
+        if !self.ports.store.set_name(id, change.name, Effects::event(event)).await? {
             return Err(UpdateAccountError::NotFound);
         }
-        self.store.find(id).await?.ok_or(UpdateAccountError::NotFound)
+        self.ports.store.find(id).await?.ok_or(UpdateAccountError::NotFound)
     }
 }

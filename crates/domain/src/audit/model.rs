@@ -6,7 +6,7 @@ use crate::{
     actor::{Actor, Origin},
     clock::Timestamp,
     entropy::Entropy,
-    id::{AccountId, AuditEventId, CeremonyId, MessageId, RequestId, SessionId, SigningKeyId},
+    id::{AccountId, AuditEventId, CeremonyId, InvitationId, MessageId, RequestId, SessionId, SigningKeyId},
 };
 
 /// What was done or tried, as `<feature>.<verb>`.
@@ -22,8 +22,6 @@ impl Act {
     pub const SIGN_IN_STARTED: Self = Self::named("sign_in.started");
     /// The second factor of a sign-in: the session exists.
     pub const SIGN_IN_COMPLETED: Self = Self::named("sign_in.completed");
-    /// A sign-in that too many failures had closed was opened.
-    pub const SIGN_IN_UNLOCKED: Self = Self::named("sign_in.unlocked");
     /// A recovery began; a message went out if there is an account.
     pub const RECOVERY_STARTED: Self = Self::named("recovery.started");
     /// A recovery has set a new password.
@@ -46,6 +44,20 @@ impl Act {
     pub const SESSIONS_REVOKED: Self = Self::named("sessions.revoked");
     /// An account's own fields were changed.
     pub const ACCOUNT_UPDATED: Self = Self::named("account.updated");
+    /// An account was locked by an administrator.
+    pub const ACCOUNT_LOCKED: Self = Self::named("account.locked");
+    /// An account was opened by an administrator, its failed sign-ins forgotten.
+    pub const ACCOUNT_UNLOCKED: Self = Self::named("account.unlocked");
+    /// An account was marked compromised.
+    pub const ACCOUNT_COMPROMISED: Self = Self::named("account.compromised");
+    /// An account got another role; the reason says which.
+    pub const ACCOUNT_ROLE_CHANGED: Self = Self::named("account.role_changed");
+    /// Somebody was invited; the reason says as what.
+    pub const INVITATION_CREATED: Self = Self::named("invitation.created");
+    /// An invitation was redeemed: the account exists.
+    pub const INVITATION_REDEEMED: Self = Self::named("invitation.redeemed");
+    /// An administrators' endpoint was called.
+    pub const ADMINISTRATION_CALLED: Self = Self::named("administration.called");
     /// A message was given up: expired, or refused for good (M2, M3).
     pub const MESSAGE_DROPPED: Self = Self::named("message.dropped");
     /// A message that waited was made due at once.
@@ -66,7 +78,7 @@ impl Act {
         Self(Cow::Borrowed(name))
     }
 
-    /// The act of this name, as a store gives it back.
+    /// The act of this name, as a store gives it back or somebody asks for it.
     #[must_use]
     pub const fn from_stored(name: String) -> Self {
         Self(Cow::Owned(name))
@@ -136,6 +148,7 @@ macro_rules! subjects {
 subjects! {
     AccountId => "account";
     CeremonyId => "ceremony";
+    InvitationId => "invitation";
     SessionId => "session";
     MessageId => "message";
     SigningKeyId => "signing_key";

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Act, AuditEvent, AuditStore, MOST_EVENTS};
+use super::{Act, AuditEvent, AuditStore, MOST_EVENTS, Subject};
 use crate::{
     actor::{Actor, Origin},
     clock::Clock,
@@ -19,7 +19,20 @@ use crate::{
 /// without their caller.
 const MOST_CALLERS: usize = 1_000;
 
-type Key = (Act, &'static str, Option<IpAddr>);
+type Key = (Refusal, Option<IpAddr>);
+
+/// What was refused, to whom, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// What was tried.
+    pub act: Act,
+    /// Why not: a short slug.
+    pub reason: &'static str,
+    /// Who tried.
+    pub actor: Actor,
+    /// On what.
+    pub subject: Option<Subject>,
+}
 
 /// Collects refusals until [`Refusals::flush`] writes them.
 #[derive(Clone)]
@@ -37,21 +50,26 @@ impl Refusals {
         Self { pending: Arc::default(), store, clock, entropy }
     }
 
-    /// Counts one refusal. The row that is written later carries the first one's request id.
+    /// Counts one refusal of somebody who has proved nothing.
     pub fn note(&self, act: Act, reason: &'static str, origin: &Origin) {
+        self.note_refusal(Refusal { act, reason, actor: Actor::Anonymous, subject: None }, origin);
+    }
+
+    /// Counts one refusal. The row that is written later carries the first one's request id.
+    pub fn note_refusal(&self, refusal: Refusal, origin: &Origin) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut key = (act, reason, origin.ip);
+        let mut key = (refusal, origin.ip);
         if pending.len() >= MOST_CALLERS && !pending.contains_key(&key) {
-            key.2 = None;
+            (key.0.actor, key.0.subject, key.1) = (Actor::Anonymous, None, None);
         }
         if let Some((_, count)) = pending.get_mut(&key) {
             *count = count.saturating_add(1);
             return;
         }
+        let Refusal { act, reason, actor, subject } = key.0.clone();
         let mut event =
-            AuditEvent::done(key.0.clone(), Actor::Anonymous, origin, self.clock.now(), &*self.entropy)
-                .refused(reason);
-        event.ip = key.2;
+            AuditEvent::done(act, actor, origin, self.clock.now(), &*self.entropy).refused(reason);
+        (event.subject, event.ip) = (subject, key.1);
         pending.insert(key, (event, 1));
     }
 
@@ -99,6 +117,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        audit::AuditFilter,
         clock::Timestamp,
         id::RequestId,
         page::{Page, PageRequest},
@@ -124,7 +143,7 @@ mod tests {
             Ok(())
         }
 
-        async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
+        async fn list(&self, _: &AuditFilter, page: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
             Ok(Page::from_rows(Vec::new(), page, |event| *event.id.as_bytes()))
         }
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::AuditEvent;
+use super::{AuditEvent, AuditFilter};
 use crate::{
     page::{Page, PageRequest},
     store_error::StoreError,
@@ -17,6 +17,7 @@ pub trait AuditStore: Send + Sync {
     /// Adds these events, all or none; at most [`MOST_EVENTS`]. An event whose id is there already is left as it is.
     async fn append(&self, events: Vec<AuditEvent>) -> Result<(), StoreError>;
 
-    /// The events, newest first.
-    async fn list(&self, page: PageRequest) -> Result<Page<AuditEvent>, StoreError>;
+    /// The events that are asked for, newest first. Who and what is looked for among a bounded number of events, by
+    /// [`AuditFilter::range`]: such a page may come back short, or empty, and go on.
+    async fn list(&self, filter: &AuditFilter, page: PageRequest) -> Result<Page<AuditEvent>, StoreError>;
 }

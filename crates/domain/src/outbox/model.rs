@@ -24,13 +24,15 @@ pub enum MessageKind {
     RecoveryLink,
     /// The password was changed, by whoever it was (S12).
     PasswordChanged,
+    /// The link with which an invited person becomes an account (A5).
+    Invitation,
     /// An operator tries the carrier out; never in the outbox (M4).
     Test,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SignUpCode,
         Self::SignInCode,
         Self::AccountExists,
@@ -38,6 +40,7 @@ impl MessageKind {
         Self::RecoveryCode,
         Self::RecoveryLink,
         Self::PasswordChanged,
+        Self::Invitation,
         Self::Test,
     ];
 
@@ -52,6 +55,7 @@ impl MessageKind {
             Self::RecoveryCode => "recovery_code",
             Self::RecoveryLink => "recovery_link",
             Self::PasswordChanged => "password_changed",
+            Self::Invitation => "invitation",
             Self::Test => "test",
         }
     }

@@ -28,9 +28,6 @@ pub trait SignInStore: Send + Sync {
     /// fewer, and no pause. Writes nothing when the throttle is not `reserved` any more.
     async fn release_attempt(&self, address: SecretHash, reserved: Throttle) -> Result<(), StoreError>;
 
-    /// Forgets the failures of this address, however many there were.
-    async fn forget_attempts(&self, address: SecretHash, effects: Effects) -> Result<(), StoreError>;
-
     /// The account with this verified address.
     async fn find_candidate(&self, address: &EmailAddress) -> Result<Option<Candidate>, StoreError>;
 

@@ -16,7 +16,7 @@ pub struct Sweep {
     pub until: Timestamp,
     /// So much of each kind at the most.
     pub limit: u32,
-    /// Sign-ups, sign-ins and their codes.
+    /// Sign-ups, sign-ins and their codes; invitations.
     pub ceremonies: Horizon,
     /// Refresh tokens, used ones too, of sessions that are past their absolute limit.
     pub refresh_tokens: Horizon,

@@ -4,12 +4,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use symbolon_domain::{
-    accounts::{Account, AccountStore, Name, Standing},
-    audit::{AuditEvent, AuditStore},
+    accounts::{Account, AccountStore, AdministerAccount, Administered, Name, Standing},
+    audit::{AuditEvent, AuditFilter, AuditStore},
     clock::Timestamp,
     effects::Effects,
-    id::{AccountId, CeremonyId, MessageId, SessionId},
+    id::{AccountId, CeremonyId, InvitationId, MessageId, SessionId},
     identifiers::EmailAddress,
+    invitations::{
+        Invitation, InvitationStore, NewInvitation, RedeemInvitation, RedeemRefusal, Superusers,
+        WriteInvitationError,
+    },
     one_time_codes::{
         AttemptLimits, MatchedCode, OneTimeCodeStore, ReplaceCode, ReplaceError, ReserveError,
         ReservedAttempt, SlotOwner,
@@ -64,6 +68,28 @@ impl AccountStore for World {
         self.works()?;
         Ok(true)
     }
+
+    async fn administer(&self, _: AdministerAccount) -> Result<Administered, StoreError> {
+        self.works()?;
+        Ok(Administered::Done)
+    }
+}
+
+#[async_trait]
+impl InvitationStore for World {
+    async fn write(&self, _: NewInvitation) -> Result<Superusers, WriteInvitationError> {
+        self.works()?;
+        Ok(Superusers::Some)
+    }
+
+    async fn find(&self, _: InvitationId, _: SecretHash) -> Result<Option<Invitation>, StoreError> {
+        self.works()?;
+        Ok(None)
+    }
+
+    async fn redeem(&self, _: RedeemInvitation) -> Result<(), RedeemRefusal> {
+        Ok(self.works()?)
+    }
 }
 
 #[async_trait]
@@ -72,7 +98,7 @@ impl AuditStore for World {
         self.works()
     }
 
-    async fn list(&self, _: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
+    async fn list(&self, _: &AuditFilter, _: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
         self.works()?;
         Ok(Page { items: Vec::new(), next: None })
     }
@@ -176,10 +202,6 @@ impl SignInStore for World {
     ) -> Result<Result<Throttle, Timestamp>, StoreError> {
         self.works()?;
         Ok(Ok(Throttle { failures: 1, next_at: None }))
-    }
-
-    async fn forget_attempts(&self, _: SecretHash, _: Effects) -> Result<(), StoreError> {
-        self.works()
     }
 
     async fn release_attempt(&self, _: SecretHash, _: Throttle) -> Result<(), StoreError> {

@@ -1,0 +1,144 @@
+//! Administering accounts: renaming, locking, unlocking, marking compromised, giving a role, ending sessions (A5, S15).
+//!
+//! Each is one atomic fact with its event. What is refused is noted for the audit.
+
+use super::{
+    Account, AccountChange, Accounts, AdministerAccount, Administered, AdministrationRefusal, Administrator,
+};
+use crate::{
+    actor::{Actor, Origin},
+    audit::{Act, AuditEvent, Refusal},
+    effects::Effects,
+    id::AccountId,
+    secret::SecretHash,
+    sessions::SignedIn,
+    store_error::StoreError,
+};
+
+/// Why an account was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdministerError {
+    /// There is no such account.
+    #[error("no such account")]
+    NotFound,
+    /// It may not be done.
+    #[error(transparent)]
+    Refused(AdministrationRefusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The caller administers nothing.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("not an administrator")]
+pub struct NotAdministrator;
+
+impl Accounts {
+    /// So many accounts are marked compromised at once.
+    pub const MOST_AT_ONCE: usize = 100;
+
+    /// What a caller may administer as.
+    ///
+    /// # Errors
+    /// Nothing at all, which is noted.
+    pub fn administrator(
+        &self,
+        caller: &SignedIn,
+        origin: &Origin,
+    ) -> Result<Administrator, NotAdministrator> {
+        Administrator::of(caller.account_id, caller.role).ok_or_else(|| {
+            let reason = AdministrationRefusal::InsufficientRole.as_str();
+            let actor = Actor::Account(caller.account_id);
+            let refusal = Refusal { act: Act::ADMINISTRATION_CALLED, reason, actor, subject: None };
+            self.ports.refusals.note_refusal(refusal, origin);
+            NotAdministrator
+        })
+    }
+
+    /// Makes a change to an account and gives it back as it is then.
+    ///
+    /// # Errors
+    /// See [`AdministerError`].
+    pub async fn administer(
+        &self,
+        by: Administrator,
+        id: AccountId,
+        change: AccountChange,
+        origin: &Origin,
+    ) -> Result<Account, AdministerError> {
+        match self.change(by, id, change, origin).await? {
+            Administered::Done | Administered::Unchanged => {
+                self.ports.store.find(id).await?.ok_or(AdministerError::NotFound)
+            }
+            Administered::Refused(refusal) => Err(AdministerError::Refused(refusal)),
+            Administered::NotFound => Err(AdministerError::NotFound),
+        }
+    }
+
+    /// Marks accounts compromised, one after the other, and says what became of each. Those before an outage stay
+    /// marked: asking again is safe.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn mark_compromised(
+        &self,
+        by: Administrator,
+        ids: &[AccountId],
+        origin: &Origin,
+    ) -> Result<Vec<(AccountId, Administered)>, StoreError> {
+        let mut results = Vec::with_capacity(ids.len());
+        for id in ids {
+            let result = self.change(by, *id, AccountChange::MarkCompromised, origin).await?;
+            results.push((*id, result));
+        }
+        Ok(results)
+    }
+
+    async fn change(
+        &self,
+        by: Administrator,
+        id: AccountId,
+        change: AccountChange,
+        origin: &Origin,
+    ) -> Result<Administered, StoreError> {
+        let failures = match change {
+            AccountChange::Unlock => self.failures_of(id).await?,
+            _ => Vec::new(),
+        };
+        let (act, reason) = recorded(&change);
+        let now = self.ports.clock.now();
+        let event = AuditEvent::done(act.clone(), by.actor(), origin, now, &*self.ports.entropy).on(id);
+        let event = match reason {
+            Some(reason) => event.because(reason),
+            None => event,
+        };
+        let command = AdministerAccount { account: id, by, change, failures, effects: Effects::event(event) };
+        let administered = self.ports.store.administer(command).await?;
+        if let Administered::Refused(refusal) = administered {
+            let reason = refusal.as_str();
+            let refusal = Refusal { act, reason, actor: by.actor(), subject: Some(id.into()) };
+            self.ports.refusals.note_refusal(refusal, origin);
+        }
+        Ok(administered)
+    }
+
+    /// What stands for the account's addresses where failed sign-ins are counted (S14).
+    async fn failures_of(&self, id: AccountId) -> Result<Vec<SecretHash>, StoreError> {
+        let account = self.ports.store.find(id).await?;
+        let addresses = account.iter().flat_map(|account| &account.identifiers);
+        Ok(addresses.map(|identifier| self.ports.peppers.email(&identifier.address)).collect())
+    }
+}
+
+/// What the audit log calls it, and what it says besides.
+const fn recorded(change: &AccountChange) -> (Act, Option<&'static str>) {
+    match change {
+        AccountChange::Rename(_) => (Act::ACCOUNT_UPDATED, None),
+        AccountChange::Lock => (Act::ACCOUNT_LOCKED, None),
+        AccountChange::Unlock => (Act::ACCOUNT_UNLOCKED, None),
+        AccountChange::MarkCompromised => (Act::ACCOUNT_COMPROMISED, None),
+        AccountChange::ChangeRole(role) => (Act::ACCOUNT_ROLE_CHANGED, Some(role.as_str())),
+        AccountChange::EndSessions => (Act::SESSIONS_REVOKED, Some("all")),
+    }
+}

@@ -1,0 +1,154 @@
+//! Invitations over HTTP: an administrator asks, the mail has the link, whoever holds it chooses the password (A5).
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use symbolon_domain::{accounts::AccountChange, actor::Role};
+
+use crate::support::{
+    Answer,
+    Engine::{self, Dynamodb, Postgres, Sqlite},
+    Host as _, PASSWORD, SignedIn, TestApp,
+};
+
+const ADA: &str = "Ada@example.org";
+
+async fn invite(by: &SignedIn<'_>, address: &str, role: &str) -> Answer {
+    let body = json!({"identifier": {"type": "email", "value": address}, "role": role, "name": "Ada"});
+    by.call("POST", "/v1/admin/accounts").json(&body).send().await
+}
+
+/// The token of the newest link to this address.
+async fn token_to(app: &TestApp, address: &str) -> String {
+    let mail = app.mail_to(address).await;
+    let text = &mail.first().expect("a message").content.text;
+    let link = text.split_whitespace().find(|word| word.contains("#token=")).expect("a link");
+    let (page, token) = link.split_once("#token=").unwrap();
+    assert_eq!(page, "http://localhost:8080/invitation", "C29");
+    assert!(token.starts_with("sym_iv_"));
+    token.to_owned()
+}
+
+async fn redeem(app: &TestApp, token: &str, password: &str) -> Answer {
+    app.post("/v1/invitations/redeem").json(&json!({"token": token, "password": password})).send().await
+}
+
+/// A5, C8: the whole walk. Nobody but its owner ever knows the password, and the second factor is asked for as always.
+#[rstest]
+#[tokio::test]
+async fn an_invited_person_makes_the_account(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let invited = invite(&root, ADA, "staff").await.expect(201);
+    let members: Vec<&String> = invited.json.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["expires", "invitation_id"], "the link is in the mail only");
+    let token = token_to(&app, ADA).await;
+    let redeemed = redeem(&app, &token, PASSWORD).await.expect(201);
+    let account_id = redeemed.text("account_id");
+    assert_eq!(redeemed.json, json!({"account_id": account_id}), "no session comes of it");
+    redeem(&app, &token, PASSWORD).await.expect(410);
+
+    let ada = app.user(ADA).sign_in().await;
+    assert_eq!(ada.account_id, account_id);
+    let account = ada.call("GET", "/v1/account").send().await.expect(200).json;
+    assert_eq!((&account["role"], &account["name"]), (&json!("staff"), &json!("Ada")));
+    assert_eq!(account["identifiers"][0]["value"], ADA);
+    ada.call("GET", "/v1/admin/accounts").send().await.expect(200);
+
+    let taken = invite(&root, "aDA@example.ORG", "staff").await.expect(409);
+    assert_eq!(taken.slug(), "address_taken");
+    let acts: Vec<String> = app.audit().await.iter().map(|event| event.act.as_str().to_owned()).collect();
+    assert!(
+        acts.contains(&"invitation.created".to_owned()) && acts.contains(&"invitation.redeemed".to_owned())
+    );
+}
+
+/// C1, C5: a refused password leaves the invitation; the name may be the person's own.
+#[rstest]
+#[tokio::test]
+async fn a_refused_password_consumes_nothing(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    invite(&staff, "grace.hopper@example.org", "authenticated").await.expect(201);
+    let token = token_to(&app, "grace.hopper@example.org").await;
+    for (password, slug) in [
+        ("seven7!", "insufficient"),
+        ("password123", "invalid_value"),
+        ("grace.hopper@example.org", "invalid_value"),
+        (&*"x".repeat(257), "overflow"),
+    ] {
+        let refused = redeem(&app, &token, password).await.expect(400);
+        assert_eq!(refused.errors(), [(slug.to_owned(), "/password".to_owned())], "{password}");
+    }
+    let body = json!({"token": "sym_iv_mistyped", "password": "short", "name": "", "role": "superuser"});
+    let wrong = app.post("/v1/invitations/redeem").json(&body).send().await.expect(400);
+    assert_eq!(wrong.errors().len(), 4, "all at once");
+    let body = json!({"token": token, "password": PASSWORD, "name": "Grace"});
+    app.post("/v1/invitations/redeem").json(&body).send().await.expect(201);
+    let grace = app.user("grace.hopper@example.org").sign_in().await;
+    assert_eq!(grace.call("GET", "/v1/account").send().await.json["name"], "Grace");
+    assert_eq!(grace.verify().await["role"], "authenticated");
+}
+
+/// X7: of fifty at once one makes the account.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_redeemed_once(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    invite(&staff, ADA, "authenticated").await.expect(201);
+    let token = token_to(&app, ADA).await;
+    let answers = join_all((0..50).map(|_| redeem(&app, &token, PASSWORD))).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 410].contains(status)), "{statuses:?}");
+}
+
+/// A5: it ends after a day, with a sign-up of its address, and with its writer.
+#[rstest]
+#[tokio::test]
+async fn an_invitation_ends(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    invite(&staff, ADA, "authenticated").await.expect(201);
+    let in_time = token_to(&app, ADA).await;
+    app.clock.advance(Duration::from_secs(86_400));
+    redeem(&app, &in_time, PASSWORD).await.expect(410);
+
+    let staff = app.user("staff@example.org").sign_in().await;
+    invite(&staff, ADA, "authenticated").await.expect(201);
+    let overtaken = token_to(&app, ADA).await;
+    app.user(ADA).sign_up().await;
+    redeem(&app, &overtaken, PASSWORD).await.expect(410);
+
+    invite(&staff, "eve@example.org", "authenticated").await.expect(201);
+    let orphaned = token_to(&app, "eve@example.org").await;
+    app.operate(&staff.account_id, AccountChange::MarkCompromised).await;
+    redeem(&app, &orphaned, PASSWORD).await.expect(410);
+    let found = app.service.accounts.find_by_address(&"eve@example.org".parse().unwrap()).await.unwrap();
+    assert_eq!(found, None);
+}
+
+/// A5: staff invite people; what they may not, no message goes out for.
+#[rstest]
+#[tokio::test]
+async fn only_a_superuser_invites_staff(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    for role in ["staff", "superuser"] {
+        assert_eq!(invite(&staff, ADA, role).await.expect(403).slug(), "access_denied");
+    }
+    let wrong = invite(&staff, "ada", "king").await.expect(400);
+    assert_eq!(wrong.errors().len(), 2);
+    assert!(app.mail_to(ADA).await.is_empty());
+    let body = json!({"identifier": {"type": "email", "value": ADA}});
+    staff.call("POST", "/v1/admin/accounts").json(&body).send().await.expect(201);
+    redeem(&app, &token_to(&app, ADA).await, PASSWORD).await.expect(201);
+    assert_eq!(app.user(ADA).sign_in().await.verify().await["role"], "authenticated");
+    let refused = app.audit().await;
+    let refused = refused.iter().filter(|event| event.act.as_str() == "invitation.created");
+    assert_eq!(refused.filter(|event| event.reason.as_deref() == Some("insufficient_role")).count(), 1);
+    assert_eq!(app.call("GET", "/v1/invitations/redeem").send().await.json["status"], Json::from(405));
+}
