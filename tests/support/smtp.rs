@@ -2,6 +2,8 @@
 //! nothing lost of what it got. It knows no more of SMTP than a client of ours says.
 
 use std::{
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -93,7 +95,11 @@ impl Identity {
         let made = rcgen::generate_simple_self_signed(names).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let (key, certificate) = (made.signing_key.serialize_der(), made.cert.der().to_vec());
-        let write = |name: &str, text: String| std::fs::write(directory.path().join(name), text).unwrap();
+        let write = |name: &str, text: String| {
+            let mut options = std::fs::OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600).open(directory.path().join(name));
+            file.unwrap().write_all(text.as_bytes()).unwrap();
+        };
         write("certificate.pem", pem("CERTIFICATE", &certificate));
         write("key.pem", pem("PRIVATE KEY", &key));
         Self { directory, key, certificate }

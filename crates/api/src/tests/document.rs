@@ -53,6 +53,8 @@ fn every_endpoint_is_there_with_its_shapes() {
             "POST /v1/admin/accounts/{id}/lock",
             "POST /v1/admin/accounts/{id}/unlock",
             "POST /v1/invitations/redeem",
+            "POST /v1/recovery",
+            "POST /v1/recovery/verify",
             "POST /v1/sessions/refresh",
             "POST /v1/sessions/verify",
             "POST /v1/sign-in",
@@ -60,6 +62,7 @@ fn every_endpoint_is_there_with_its_shapes() {
             "POST /v1/sign-in/code",
             "POST /v1/sign-up",
             "POST /v1/sign-up/verify",
+            "PUT /v1/account/password",
             "PUT /v1/admin/accounts/{id}/role",
         ]
     );

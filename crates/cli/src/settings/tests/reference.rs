@@ -20,7 +20,9 @@ fn the_file_of_defaults_has_every_key_and_every_key_in_it_works() {
             line.strip_prefix('#').filter(|rest| rest.starts_with(char::is_alphabetic)).unwrap_or(line)
         })
         .collect();
-    let loaded = Scene::new(&uncommented.join("\n")).loaded();
+    // With all of them set the listener speaks TLS, and then its address does too.
+    let text = uncommented.join("\n").replace("\"http://localhost:8080\"", "\"https://localhost:8080\"");
+    let loaded = Scene::new(&text).loaded();
     let given: BTreeSet<&str> = loaded
         .origins
         .iter()
