@@ -20,3 +20,33 @@ pub(crate) mod sweeper;
 
 /// Sorts after every id: no UUID of version 7 has all bits set.
 pub(crate) const NEWEST: [u8; 16] = [0xff; 16];
+
+/// The steps of an engine's schema, in order; the text of each is in `sql/migrations/<engine>/`.
+macro_rules! migrations {
+    ($engine:literal) => {
+        $crate::sql::migrations! { $engine:
+            1 "foundation" "0001_foundation.sql",
+            2 "sweeper" "0002_sweeper.sql",
+            3 "signing_key_rotation" "0003_signing_key_rotation.sql",
+            4 "recovery" "0004_recovery.sql",
+            5 "invitations" "0005_invitations.sql",
+        }
+    };
+    ($engine:literal: $($version:literal $name:literal $file:literal,)+) => {
+        [$(
+            $crate::schema::Migration {
+                version: $version,
+                name: $name,
+                text: include_str!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/src/sql/migrations/",
+                    $engine,
+                    "/",
+                    $file
+                )),
+            },
+        )+]
+    };
+}
+
+pub(crate) use migrations;

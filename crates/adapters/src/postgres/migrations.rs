@@ -7,36 +7,13 @@ use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
 use super::{OpenError, PostgresOptions, failure::EngineError};
-use crate::schema::{Migration, SchemaStatus};
+use crate::{
+    schema::{Migration, SchemaStatus},
+    sql::migrations,
+};
 
 /// Every step, in order.
-pub const ALL: [Migration; 5] = [
-    Migration {
-        version: 1,
-        name: "foundation",
-        text: include_str!("../sql/migrations/postgres/0001_foundation.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "sweeper",
-        text: include_str!("../sql/migrations/postgres/0002_sweeper.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "signing_key_rotation",
-        text: include_str!("../sql/migrations/postgres/0003_signing_key_rotation.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "recovery",
-        text: include_str!("../sql/migrations/postgres/0004_recovery.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "invitations",
-        text: include_str!("../sql/migrations/postgres/0005_invitations.sql"),
-    },
-];
+pub const ALL: [Migration; 5] = migrations!("postgres");
 
 /// For each step, the schema of the oldest program that can run on with it.
 const RUNS_WITH: [u32; ALL.len()] = [1, 1, 1, 1, 1];

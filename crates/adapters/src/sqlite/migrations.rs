@@ -11,36 +11,13 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{Missing, OpenError, OpenOptions, Outdated, connect, connect_writer};
-use crate::schema::{Migration, SchemaStatus};
+use crate::{
+    schema::{Migration, SchemaStatus},
+    sql::migrations,
+};
 
 /// Every step, in order.
-pub const ALL: [Migration; 5] = [
-    Migration {
-        version: 1,
-        name: "foundation",
-        text: include_str!("../sql/migrations/sqlite/0001_foundation.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "sweeper",
-        text: include_str!("../sql/migrations/sqlite/0002_sweeper.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "signing_key_rotation",
-        text: include_str!("../sql/migrations/sqlite/0003_signing_key_rotation.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "recovery",
-        text: include_str!("../sql/migrations/sqlite/0004_recovery.sql"),
-    },
-    Migration {
-        version: 5,
-        name: "invitations",
-        text: include_str!("../sql/migrations/sqlite/0005_invitations.sql"),
-    },
-];
+pub const ALL: [Migration; 5] = migrations!("sqlite");
 
 /// The schema of this program.
 pub const LATEST: u32 = 5;
