@@ -163,3 +163,71 @@ fn unreadable(key: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TlsEr
 fn no_pem(key: &'static str, path: &Path, what: &'static str) -> impl FnOnce(pem::Error) -> TlsError {
     move |source| TlsError::NoPem { key, path: path.to_owned(), what, source }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn write(directory: &TempDir, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+    }
+
+    /// The settings of a certificate that was made a moment ago, in these files' place.
+    fn issue(directory: &TempDir) -> (TlsSettings, CertificateDer<'static>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = pem("PRIVATE KEY", &made.signing_key.serialize_der());
+        let settings = TlsSettings {
+            cert: Some(write(directory, "cert.pem", &pem("CERTIFICATE", made.cert.der()), 0o644)),
+            key: Some(write(directory, "key.pem", &key, 0o600)),
+        };
+        (settings, made.cert.der().clone())
+    }
+
+    fn shown(certificate: &Certificate) -> CertificateDer<'static> {
+        certificate.shown.read().unwrap().certified.cert[0].clone()
+    }
+
+    /// What a renewal has written is shown from then on; what cannot be read leaves the one before.
+    #[test]
+    fn a_renewed_certificate_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let (settings, first) = issue(&directory);
+        let certificate = Certificate::load(&settings).unwrap().unwrap();
+        certificate.renew();
+        assert_eq!(shown(&certificate), first);
+        let (_, second) = issue(&directory);
+        certificate.renew();
+        assert!(shown(&certificate) == second && second != first);
+        write(&directory, "cert.pem", "half a certificate", 0o644);
+        certificate.renew();
+        assert_eq!(shown(&certificate), second);
+    }
+
+    /// X13: each names its setting and its file.
+    #[test]
+    fn what_is_wrong_with_the_files_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let (settings, _) = issue(&directory);
+        let told = |settings: &TlsSettings| chain(&Certificate::load(settings).unwrap_err());
+        write(&directory, "key.pem", "", 0o644);
+        assert!(told(&settings).ends_with("key.pem (http.tls.key) is open to everybody: chmod 600"));
+        write(&directory, "key.pem", "no key", 0o600);
+        assert!(told(&settings).contains("key.pem (http.tls.key) has no private key in PEM"));
+        let other = tempfile::tempdir().unwrap();
+        let mixed = TlsSettings { key: issue(&other).0.key, ..settings };
+        assert!(told(&mixed).starts_with("http.tls.cert and http.tls.key do not fit together"));
+        let missing = TlsSettings { cert: Some("/nowhere/cert.pem".into()), ..mixed };
+        assert!(told(&missing).starts_with("/nowhere/cert.pem (http.tls.cert) cannot be read"));
+        assert!(Certificate::load(&TlsSettings::default()).unwrap().is_none());
+    }
+}
