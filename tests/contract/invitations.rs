@@ -254,7 +254,12 @@ pub(crate) async fn an_invitation_falls_with_its_writer(stores: &Stores) {
     administer(AccountChange::Lock).await;
     assert!(is_gone(stores, redemption(&plain)).await);
     administer(AccountChange::Unlock).await;
-    stores.invitations.redeem(redemption(&plain)).await.unwrap();
+    assert!(is_gone(stores, redemption(&plain)).await, "what was written before the lock does not come back");
+    assert_eq!(stores.invitations.find(plain.id, plain.hash).await.unwrap(), None);
+    administer(AccountChange::ChangeRole(Role::Superuser)).await;
+    assert!(is_gone(stores, redemption(&superuser)).await);
+    let newer = write("four@example.org", Role::Superuser).await;
+    stores.invitations.redeem(redemption(&newer)).await.unwrap();
     let mut orphan = new_invitation("three@example.org", Role::Authenticated);
     orphan.invitation.invited_by = Some(AccountId::new(at(0), &Drawn));
     stores.invitations.write(orphan.clone()).await.unwrap();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::json;
+use symbolon_domain::{accounts::AccountChange, actor::Role};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -11,7 +12,7 @@ use tokio::{
 
 use crate::support::{
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Host as _, TestApp,
+    Host as _, PASSWORD, TestApp,
 };
 
 fn address(app: &TestApp) -> &str {
@@ -132,4 +133,42 @@ async fn slow_clients_are_cut_off() {
     assert!(head.is_empty() || head.starts_with("HTTP/1.1 408"), "{head}");
     assert!(body.starts_with("HTTP/1.1 408"), "{body}");
     assert_eq!(served.status, 200);
+}
+
+/// C26, S10: whoever holds back a request's body until its session has ended is judged when the body is whole.
+#[rstest]
+#[tokio::test]
+async fn a_body_that_is_held_back_outlives_no_session(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    app.signed_in_as("eve@example.org", Role::Superuser).await;
+    let password = json!({"current_password": PASSWORD, "new_password": "nine herons beside the canal"});
+    for (line, body) in [
+        (format!("PUT /v1/admin/accounts/{}/role", root.account_id), json!({"role": "authenticated"})),
+        ("PUT /v1/account/password".to_owned(), password),
+    ] {
+        let eve = app.user("eve@example.org").sign_in().await;
+        let body = body.to_string();
+        let mut held = TcpStream::connect(address(&app)).await.unwrap();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nAuthorization: Bearer {}\r\nSymbolon-Binding: {}\r\n\
+             Expect: 100-continue\r\n\r\n",
+            body.len(),
+            eve.token,
+            eve.binding
+        );
+        held.write_all(head.as_bytes()).await.unwrap();
+        // The service says that it waits for the body: whoever is judged by the head has been judged.
+        let mut goes_on = [0; 25];
+        held.read_exact(&mut goes_on).await.unwrap();
+        assert_eq!(&goes_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        app.operate(&eve.account_id, AccountChange::EndSessions).await;
+        held.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        held.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{}", answer.lines().next().unwrap_or_default());
+    }
+    assert_eq!(root.verify().await["role"], "superuser");
+    app.user("eve@example.org").sign_in().await;
 }

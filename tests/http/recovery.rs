@@ -328,3 +328,34 @@ async fn five_of_a_thousand_wrong_codes_are_judged(#[values(Sqlite, Postgres, Dy
         assert!(matches!(answer.slug(), "wrong_code" | "attempts_exhausted"), "{}", answer.status);
     }
 }
+
+/// S15, C26: what somebody has begun before an account is marked compromised, or locked and opened again, opens nothing
+/// afterwards: neither a recovery nor the second half of a sign-in. The owner begins anew.
+#[rstest]
+#[tokio::test]
+async fn what_was_begun_before_a_mark_or_a_lock_ends_with_it(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    use symbolon_domain::accounts::AccountChange;
+    for (address, changes) in [
+        ("marked@example.org", vec![AccountChange::MarkCompromised]),
+        ("locked@example.org", vec![AccountChange::Lock, AccountChange::Unlock]),
+    ] {
+        let app = TestApp::start(on).await;
+        let person = app.user(address).sign_up().await;
+        let open = app.user(address).begin_sign_in().await;
+        let open_code = app.code_to(address).await;
+        let id = start(&app, address).await;
+        let code = code_to(&app, address).await;
+        for change in changes {
+            app.operate(&person.account_id, change).await;
+        }
+        finish(&app, &by_code(&id, &code)).await.expect(410);
+        open.try_code(&open_code).await.expect(410);
+        app.clock.advance(Duration::from_secs(60));
+        let id = start(&app, address).await;
+        let code = code_to(&app, address).await;
+        finish(&app, &by_code(&id, &code)).await.expect(204);
+        app.user(address).with_password(NEW).sign_in().await;
+    }
+}

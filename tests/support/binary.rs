@@ -34,9 +34,11 @@ pub(crate) fn previous_program() -> PathBuf {
     told("SYMBOLON_TEST_PREVIOUS").into()
 }
 
-/// A port that nobody listened on a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+/// Two ports that nobody listened on a moment ago. Both are held until both are known, or they might be the same.
+fn free_ports() -> (u16, u16) {
+    let held = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    let [first, second] = held.each_ref().map(|listener| listener.local_addr().unwrap().port());
+    (first, second)
 }
 
 /// A running service. It is killed when it is dropped.
@@ -81,7 +83,7 @@ impl Binary {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
-        let (public, management) = (free_port(), free_port());
+        let (public, management) = free_ports();
         let mut child = Command::new(program)
             .arg("serve")
             .args(arguments)

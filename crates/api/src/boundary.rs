@@ -16,7 +16,7 @@ use crate::{
     Api,
     caller::forwarded::{client_address, is_forwarded},
     cors,
-    fields::ReadingBody,
+    fields::{ReadingBody, collect},
     headers,
     limits::Source,
     problem::{self, Problem, ProblemType, Retry},
@@ -68,7 +68,8 @@ fn admit(api: &Api, request: &Request, observed: &Observed, origin: &Origin) -> 
 async fn in_time(api: &Api, mut request: Request, next: Next) -> Response {
     let reading = ReadingBody::default();
     request.extensions_mut().insert(reading.clone());
-    match tokio::time::timeout(api.settings.request_timeout, next.run(request)).await {
+    let answering = async { next.run(collect(request, api.settings.body_limit).await).await };
+    match tokio::time::timeout(api.settings.request_timeout, answering).await {
         Ok(response) => response,
         Err(_) if reading.is_under_way() => Problem::new(ProblemType::RequestTimeout).into_response(),
         Err(late) => Problem::unavailable(late).retry(Retry::After(1)).into_response(),

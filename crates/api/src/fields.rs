@@ -16,7 +16,7 @@ use symbolon_domain::page::{Cursor, PageRequest};
 mod body;
 mod json;
 
-pub(crate) use self::body::ReadingBody;
+pub(crate) use self::body::{ReadingBody, collect};
 use self::json::{Members, Value};
 use crate::{
     Api,

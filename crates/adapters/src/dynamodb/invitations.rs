@@ -36,7 +36,11 @@ impl InvitationStore for DynamoStore {
         let Some(found) = find(self, id, hash).await? else { return Ok(None) };
         let invitation = invitation(&found)?;
         let is_over = self.sign_up_epoch(&invitation.address).await? != epoch(&found)?;
-        Ok((!is_over).then_some(invitation))
+        let is_backed = match invitation.invited_by {
+            Some(inviter) => stands(&found, self.get(keys::account(inviter)).await?.as_ref())?,
+            None => true,
+        };
+        Ok((!is_over && is_backed).then_some(invitation))
     }
 
     async fn redeem(&self, command: RedeemInvitation) -> Result<(), RedeemRefusal> {
@@ -58,6 +62,13 @@ fn invitation(found: &Found) -> Result<Invitation, StoreError> {
         invited_by: found.optional_id("invitations.invited_by")?.map(AccountId::from_bytes),
         expires_at: found.time("invitations.expires_at")?,
     })
+}
+
+/// Is its writer as it was then: not locked, marked, or given another role or password since (C26)?
+fn stands(invitation: &Found, inviter: Option<&Found>) -> Result<bool, StoreError> {
+    let then: Option<u64> = invitation.optional_number("invitations.inviter_changes")?;
+    let now = inviter.map(accounts::password_changes).transpose()?;
+    Ok(then.is_some() && then == now)
 }
 
 fn epoch(invitation: &Found) -> Result<u64, StoreError> {
@@ -93,12 +104,18 @@ async fn write(
     if address.owner.is_some() {
         return Ok(Some(Err(WriteInvitationError::AddressTaken)));
     }
+    let inviter = match invitation.invited_by {
+        Some(inviter) => store.get(keys::account(inviter)).await?,
+        None => None,
+    };
+    let changes = inviter.as_ref().map(accounts::password_changes).transpose()?;
     let item = Item::new(keys::invitation(command.id))
         .with("hash", bytes(command.hash.as_bytes()))
         .with("typed", text(invitation.address.as_typed()))
         .with("role", text(invitation.role.as_str()))
         .with_some("name", invitation.name.as_ref().map(|name| text(name.as_str())))
         .with_some("invited_by", invitation.invited_by.map(|id| text(id.to_string())))
+        .with_some("inviter_changes", changes.map(number))
         .with("sign_up_epoch", number(address.epoch))
         .with("created_at", time(command.created_at))
         .with("expires_at", time(invitation.expires_at))
@@ -127,16 +144,15 @@ async fn redeem(store: &DynamoStore, command: &RedeemInvitation) -> Turn<Result<
         return gone;
     }
     let mut transaction = Transaction::default();
-    let inviter = match invitation.invited_by {
-        Some(inviter) => store.get(keys::account(inviter)).await?.as_ref().map(accounts::standing),
-        None => None,
-    };
-    let inviter = inviter.transpose()?;
-    if !invitation.is_backed_by(inviter) {
-        return gone;
-    }
-    if let (Some(id), Some(standing)) = (invitation.invited_by, inviter) {
-        transaction.check(keys::account(id), accounts::is_unchanged(&standing));
+    if let Some(id) = invitation.invited_by {
+        let inviter = store.get(keys::account(id)).await?;
+        let standing = inviter.as_ref().map(accounts::standing).transpose()?;
+        if !invitation.is_backed_by(standing) || !stands(&found, inviter.as_ref())? {
+            return gone;
+        }
+        if let Some(standing) = standing {
+            transaction.check(keys::account(id), accounts::is_unchanged(&standing));
+        }
     }
     let is_there = unchanged("hash", Some(bytes(command.hash.as_bytes())));
     transaction.delete_if(keys::invitation(command.id), is_there);

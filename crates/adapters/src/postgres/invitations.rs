@@ -103,6 +103,11 @@ async fn redeem(db: &mut Db<'_>, command: &RedeemInvitation) -> Result<Result<()
         Some(inviter) => accounts::lock_standing(db, inviter).await?,
         None => None,
     };
+    // Again, now that its writer cannot be changed any more.
+    let values = values![command.id, &command.hash];
+    if first(db, sql::invitations::FIND, values, self::invitation).await?.is_none() {
+        return gone;
+    }
     // Where the address is taken only afterwards, its uniqueness refuses the account, and the next attempt sees it here.
     if command.now >= invitation.expires_at
         || !invitation.is_backed_by(inviter)

@@ -62,8 +62,10 @@ pub(crate) const INSERT_EMAIL: &str = "
 
 pub(crate) const EMAIL_IS_TAKEN: &str = "SELECT 1 FROM identifiers WHERE kind = 'email' AND normalized = $1";
 
-/// What an administrator's change makes of an account.
-pub(crate) const SET_STANDING: &str = "UPDATE accounts SET state = $1, role = $2, epoch = $3 WHERE id = $4";
+/// What an administrator's change makes of an account. Sign-ins, recoveries and invitations that it has begun or written
+/// before end with it, as with another password.
+pub(crate) const SET_STANDING: &str = "
+    UPDATE accounts SET state = $1, role = $2, epoch = $3, password_changes = password_changes + 1 WHERE id = $4";
 
 pub(crate) const ADD_SUPERUSER: &str =
     "INSERT INTO superusers (account_id) VALUES ($1) ON CONFLICT (account_id) DO NOTHING";

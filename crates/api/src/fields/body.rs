@@ -1,12 +1,12 @@
 //! The bytes of a body: of the right type, no more than the limit. How long they may take is the boundary's to say.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use axum::{
-    body::HttpBody as _,
+    body::{Body, HttpBody as _},
     extract::Request,
     http::{HeaderMap, header},
 };
@@ -31,8 +31,35 @@ impl ReadingBody {
     }
 }
 
-/// The whole body; none when there is none.
-pub(super) async fn read(request: Request, limit: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Problem> {
+/// A whole body, none when there is none; or why there is none though there should be.
+type Read = Result<Option<Zeroizing<Vec<u8>>>, Problem>;
+
+/// A body that has come before anybody asked for it.
+#[derive(Clone)]
+struct Collected(Arc<Mutex<Option<Read>>>);
+
+/// Waits for the whole body before anything else is looked at: a caller who is judged first could hold back the rest, and
+/// act long after the session or the role was taken away (C26). What is wrong with the body is told when it is asked for.
+pub(crate) async fn collect(request: Request, limit: usize) -> Request {
+    let (parts, body) = request.into_parts();
+    let collected = read_now(Request::from_parts(parts.clone(), body), limit).await;
+    let mut request = Request::from_parts(parts, Body::empty());
+    request.extensions_mut().insert(Collected(Arc::new(Mutex::new(Some(collected)))));
+    request
+}
+
+/// The whole body.
+pub(super) async fn read(request: Request, limit: usize) -> Read {
+    let collected = request.extensions().get::<Collected>().cloned();
+    let collected =
+        collected.and_then(|Collected(body)| body.lock().unwrap_or_else(PoisonError::into_inner).take());
+    match collected {
+        Some(collected) => collected,
+        None => read_now(request, limit).await,
+    }
+}
+
+async fn read_now(request: Request, limit: usize) -> Read {
     let (parts, mut body) = request.into_parts();
     if body.is_end_stream() {
         return Ok(None);

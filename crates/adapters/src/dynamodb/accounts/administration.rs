@@ -74,7 +74,12 @@ fn write(transaction: &mut Transaction, command: &AdministerAccount, found: &Sta
     let update = match &command.change {
         AccountChange::Rename(Some(name)) => named(standing, name),
         AccountChange::Rename(None) => Expression::new(format!("{standing} REMOVE #name")),
-        _ => Expression::new(standing),
+        // As with another password, what it has begun or written before ends.
+        _ => Expression::new(format!(
+            "{standing}, #password_changes = if_not_exists(#password_changes, :none) + :one"
+        ))
+        .value("none", number(0))
+        .value("one", number(1)),
     };
     let update = update
         .value("state", text(new.state.as_str()))

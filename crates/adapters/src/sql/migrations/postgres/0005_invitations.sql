@@ -17,6 +17,8 @@ CREATE TABLE invitations (
     name       TEXT,
     -- The account that wrote it; NULL for an operator.
     invited_by UUID,
+    -- How often its password or standing had changed by then: whatever changes it afterwards ends the invitation.
+    inviter_changes BIGINT,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );

@@ -15,6 +15,8 @@ CREATE TABLE invitations (
     name       TEXT,
     -- The account that wrote it; NULL for an operator.
     invited_by BLOB,
+    -- How often its password or standing had changed by then: whatever changes it afterwards ends the invitation.
+    inviter_changes INTEGER,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
