@@ -8,7 +8,7 @@ use std::sync::{
 use axum::{
     body::{Body, HttpBody as _},
     extract::Request,
-    http::{HeaderMap, header},
+    http::{HeaderMap, header, request::Parts},
 };
 use http_body_util::BodyExt as _;
 use secrecy::zeroize::Zeroizing;
@@ -41,11 +41,13 @@ struct Collected(Arc<Mutex<Option<Read>>>);
 /// Waits for the whole body before anything else is looked at: a caller who is judged first could hold back the rest, and
 /// act long after the session or the role was taken away (C26). What is wrong with the body is told when it is asked for.
 pub(crate) async fn collect(request: Request, limit: usize) -> Request {
-    let (parts, body) = request.into_parts();
-    let collected = read_now(Request::from_parts(parts.clone(), body), limit).await;
-    let mut request = Request::from_parts(parts, Body::empty());
-    request.extensions_mut().insert(Collected(Arc::new(Mutex::new(Some(collected)))));
-    request
+    if request.body().is_end_stream() {
+        return request;
+    }
+    let (mut parts, body) = request.into_parts();
+    let collected = read_now(&parts, body, limit).await;
+    parts.extensions.insert(Collected(Arc::new(Mutex::new(Some(collected)))));
+    Request::from_parts(parts, Body::empty())
 }
 
 /// The whole body.
@@ -55,12 +57,14 @@ pub(super) async fn read(request: Request, limit: usize) -> Read {
         collected.and_then(|Collected(body)| body.lock().unwrap_or_else(PoisonError::into_inner).take());
     match collected {
         Some(collected) => collected,
-        None => read_now(request, limit).await,
+        None => {
+            let (parts, body) = request.into_parts();
+            read_now(&parts, body, limit).await
+        }
     }
 }
 
-async fn read_now(request: Request, limit: usize) -> Read {
-    let (parts, mut body) = request.into_parts();
+async fn read_now(parts: &Parts, mut body: Body, limit: usize) -> Read {
     if body.is_end_stream() {
         return Ok(None);
     }
