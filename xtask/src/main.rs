@@ -5,6 +5,7 @@
     reason = "a command-line tool speaks on its standard streams"
 )]
 
+mod bench;
 mod checkout;
 mod ci;
 mod process;
@@ -24,6 +25,8 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   test [FILTER...]   set up, build and run every test, or those whose name contains a FILTER
+  bench [--quick] [--json FILE] [GOAL...]
+                     measure the goals of speed and memory, or those named, beside their references
   ci [--skip-test]   every check, the cheap ones first, then the tests
   tidy               the project's rules that clippy cannot say
   schema [--check]   write config/schema.json, or compare it with what the binary prints
@@ -51,6 +54,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["test", filters @ ..] if filters.iter().all(|filter| !filter.starts_with('-')) => {
             test::run(&Checkout::find()?, filters)
         }
+        ["bench", arguments @ ..] => bench::run(&Checkout::find()?, arguments),
         ["ci"] => {
             let checkout = Checkout::find()?;
             ci::run_checks(&checkout)?;

@@ -273,7 +273,7 @@ fn use_cases(service: &Service) -> UseCases {
         passwords: service.passwords.clone(),
         sessions: service.sessions.clone(),
         outbox: service.outbox.clone(),
-        keys: Arc::clone(&service.tokens),
+        keys: service.tokens.clone(),
         clock: Arc::clone(&service.clock),
         entropy: Arc::clone(&service.entropy),
         pii: service.pii.clone(),

@@ -95,8 +95,8 @@ pub struct Service {
     pub signing_keys: SigningKeys,
     /// Seals everything anew under another master key.
     pub resealing: Resealing,
-    /// Signs and verifies with them.
-    pub tokens: Arc<dyn TokenKeys>,
+    /// Signs and verifies with them; its gauges are in the metrics.
+    pub tokens: Arc<JwtKeys>,
     /// Hashes personal data for logs.
     pub pii: PiiHasher,
     /// Hashes passwords; its gauges are in the metrics.
@@ -153,7 +153,8 @@ async fn assemble(
     let peppers = Peppers::load(&*store, &sealer, &*entropy).await?;
     let hasher = PasswordHashPool::new(settings::hashing(configured), Arc::clone(&entropy));
     let hasher = Arc::new(hasher.map_err(WiringError::Hashing)?);
-    let tokens: Arc<dyn TokenKeys> = Arc::new(JwtKeys::new());
+    let jwt = Arc::new(JwtKeys::new());
+    let tokens: Arc<dyn TokenKeys> = jwt.clone();
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
     let carrier = around_email(email::carrier(&configured.messages.email).await?);
     let outbox = outbox(configured, carrier, &store, &sealer, (&clock, &entropy))?;
@@ -197,7 +198,7 @@ async fn assemble(
         sessions,
         outbox,
         refusals,
-        tokens,
+        tokens: jwt,
         hasher,
         store,
         clock,

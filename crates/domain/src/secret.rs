@@ -203,25 +203,33 @@ impl fmt::Debug for OpaqueToken {
 #[error("not a token of this kind, or mistyped")]
 pub struct InvalidToken;
 
-/// Writes the big-endian number in `bytes` with exactly `width` base62 digits.
+/// Bytes that are counted at once.
+const LIMB: usize = 4;
+/// Limbs of the longest number.
+const MOST_LIMBS: usize = 8;
+
+/// Writes the big-endian number in `bytes`, whole limbs, with exactly `width` base62 digits.
 fn push_base62(text: &mut String, bytes: &[u8], width: usize) {
-    let mut number = Zeroizing::new(bytes.to_vec());
+    let limbs = bytes.as_chunks::<LIMB>().0.iter().map(|limb| u32::from_be_bytes(*limb));
+    let mut number = Zeroizing::new(limbs.collect::<Vec<u32>>());
     let mut digits = Zeroizing::new(vec![b'0'; width]);
     for digit in digits.iter_mut().rev() {
-        let mut remainder = 0_u16;
-        for byte in number.iter_mut() {
-            let value = remainder << 8 | u16::from(*byte);
-            *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
+        let mut remainder = 0_u64;
+        for limb in number.iter_mut() {
+            let value = remainder << 32 | u64::from(*limb);
+            *limb = low_half(value / 62);
             remainder = value % 62;
         }
-        *digit = ALPHABET.get(usize::from(remainder)).copied().unwrap_or(b'0');
+        *digit = usize::try_from(remainder).ok().and_then(|at| ALPHABET.get(at)).copied().unwrap_or(b'0');
     }
     text.extend(digits.iter().copied().map(char::from));
 }
 
-/// The big-endian number of `N` bytes that these base62 digits write; none when it does not fit.
+/// The big-endian number of `N` bytes, whole limbs, that these base62 digits write; none when it does not fit.
 fn from_base62<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let mut number = [0_u8; N];
+    // The lowest limb first.
+    let mut limbs = Zeroizing::new([0_u32; MOST_LIMBS]);
+    let limbs = limbs.get_mut(..N / LIMB)?;
     for digit in digits.bytes() {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',
@@ -229,17 +237,26 @@ fn from_base62<const N: usize>(digits: &str) -> Option<[u8; N]> {
             b'a'..=b'z' => digit - b'a' + 36,
             _ => return None,
         };
-        let mut carry = u16::from(value);
-        for byte in number.iter_mut().rev() {
-            let sum = u16::from(*byte) * 62 + carry;
-            *byte = u8::try_from(sum & 0xff).ok()?;
-            carry = sum >> 8;
+        let mut carry = u64::from(value);
+        for limb in limbs.iter_mut() {
+            let sum = u64::from(*limb) * 62 + carry;
+            *limb = low_half(sum);
+            carry = sum >> 32;
         }
         if carry != 0 {
             return None;
         }
     }
+    let mut number = [0; N];
+    for (bytes, limb) in number.as_chunks_mut::<LIMB>().0.iter_mut().zip(limbs.iter().rev()) {
+        *bytes = limb.to_be_bytes();
+    }
     Some(number)
+}
+
+/// The lower 32 bits.
+const fn low_half(number: u64) -> u32 {
+    (number & 0xffff_ffff) as u32
 }
 
 #[cfg(test)]
@@ -297,6 +314,24 @@ mod tests {
         }
         let overflowing = format!("sym_rt_{}", "z".repeat(71));
         assert!(OpaqueToken::parse(TokenKind::SessionRefresh, &overflowing).is_err());
+    }
+
+    /// Worked out by another program: what is out there must stay readable.
+    #[test]
+    fn numbers_are_written_in_base62_as_ever() {
+        fn written(bytes: &[u8], width: usize) -> String {
+            let mut text = String::new();
+            push_base62(&mut text, bytes, width);
+            text
+        }
+        let counted: [u8; 32] = std::array::from_fn(|index| u8::try_from(index + 1).unwrap());
+        assert_eq!(written(&[255; 16], 22), "7n42DGM5Tflk9n8mt7Fhc7");
+        assert_eq!(from_base62::<16>("7n42DGM5Tflk9n8mt7Fhc7"), Some([255; 16]));
+        assert_eq!(from_base62::<16>("7n42DGM5Tflk9n8mt7Fhc8"), None);
+        assert_eq!(written(&counted, 43), "0Eoh211G4c8wtVWM00my5rsNSFlKgaWqQ4mb8gdEqno");
+        assert_eq!(from_base62::<32>("0Eoh211G4c8wtVWM00my5rsNSFlKgaWqQ4mb8gdEqno"), Some(counted));
+        assert_eq!(written(&[255; 4], 6), "4gfFC3");
+        assert_eq!(written(&[0; 4], 6), "000000");
     }
 
     #[test]

@@ -376,3 +376,25 @@ fn unreadable_keys_are_refused() {
     assert_eq!(keys.install(vec![bad]).unwrap_err().id, id);
     assert!(keys.verify(JwtType::Session, &token, NOW).is_ok());
 }
+
+/// C53: a token that was seen is judged anew by everything that may have changed: its key, its kind, its bytes.
+#[test]
+fn a_known_token_counts_no_longer_than_its_key() {
+    let keys = JwtKeys::new();
+    let mut first = opened(&keys, SigningAlgorithm::Es256, 1);
+    let end = NOW + std::time::Duration::from_secs(60);
+    first.life.retires_at = Some(end);
+    keys.install(vec![first]).unwrap();
+    let token = keys.sign(JwtType::Session, CLAIMS, NOW).unwrap();
+    for _ in 0..3 {
+        assert_eq!(keys.verify(JwtType::Session, &token, NOW).unwrap(), CLAIMS);
+    }
+    assert_eq!(keys.tokens_known(), 2);
+    assert_eq!(keys.verify(JwtType::PreAuthorized, &token, NOW), Err(TokenFault::Type));
+    assert_eq!(keys.verify(JwtType::Session, &token, end), Err(TokenFault::UnknownKey));
+    let mut forged = token.clone();
+    forged.pop();
+    assert!(keys.verify(JwtType::Session, &forged, NOW).is_err());
+    keys.install(vec![opened(&keys, SigningAlgorithm::Es256, 2)]).unwrap();
+    assert_eq!(keys.verify(JwtType::Session, &token, NOW), Err(TokenFault::UnknownKey));
+}

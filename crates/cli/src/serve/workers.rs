@@ -201,6 +201,11 @@ pub(super) fn gauges(service: &Arc<Service>, tally: &Arc<Tally>) -> Vec<Gauge> {
         counted("symbolon_rows_swept", "Expired rows deleted since the start.", |tally| {
             tally.swept.load(Ordering::Relaxed)
         }),
+        gauge(
+            "symbolon_tokens_known",
+            "Session tokens whose signature had been checked before.",
+            |service| f64::from(service.tokens.tokens_known()),
+        ),
         gauge("symbolon_password_queue", "Passwords that wait to be hashed.", |service| {
             f64::from(u32::try_from(service.hasher.queue_depth()).unwrap_or(u32::MAX))
         }),
