@@ -1,5 +1,6 @@
 //! The real binary as an operator uses it, and the README's walk as it is printed.
 
+mod access;
 mod administration;
 mod commands;
 mod configuration;

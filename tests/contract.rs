@@ -93,6 +93,7 @@ macro_rules! every_suite {
             an_unknown_account_is_not_found,
             a_name_is_set_and_taken_away,
             nothing_is_written_about_an_account_that_is_not_there,
+            the_standing_of_many_accounts_is_read_at_once,
             accounts_are_listed_newest_first_page_by_page,
             a_page_that_is_just_full_is_the_last,
             names_set_at_once_are_all_written_and_one_stays,

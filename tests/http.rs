@@ -1,5 +1,6 @@
 //! End to end over HTTP, in this process: what a client sees, rule by rule.
 
+mod access;
 mod accounts;
 mod administration;
 mod authorization;

@@ -1,7 +1,7 @@
 //! The suite of `AccountStore`.
 
 use symbolon_domain::{
-    accounts::{AccountState, Name, Standing},
+    accounts::{AccountChange, AccountState, Name, Standing},
     actor::Role,
     audit::Act,
     effects::Effects,
@@ -72,6 +72,33 @@ pub(crate) async fn nothing_is_written_about_an_account_that_is_not_there(stores
     let nobody = AccountId::new(at(0), &Drawn);
     assert!(!stores.accounts.set_name(nobody, name("Nobody"), updated()).await.unwrap());
     assert_eq!(written(stores).await, before);
+}
+
+/// P3: those that are there, each once, as they are at this moment; more of them than a batch of any engine holds.
+pub(crate) async fn the_standing_of_many_accounts_is_read_at_once(stores: &Stores) {
+    let ada = person(stores, "ada@example.org", at(0)).await.id;
+    let eve = person(stores, "eve@example.org", at(0)).await.id;
+    person(stores, "kim@example.org", at(0)).await;
+    assert_eq!(stores.accounts.standings(&[]).await.unwrap(), []);
+    let mut ids: Vec<AccountId> = (0..250).map(|_| AccountId::new(at(0), &Drawn)).collect();
+    assert_eq!(stores.accounts.standings(&ids).await.unwrap(), []);
+    ids.extend([eve, ada, eve]);
+    let standing = Standing { state: AccountState::Active, role: Role::Authenticated, epoch: 0 };
+    assert_eq!(
+        sorted(stores.accounts.standings(&ids).await.unwrap()),
+        sorted(vec![(ada, standing), (eve, standing)])
+    );
+    administration::administer(stores, eve, AccountChange::Lock).await;
+    let locked = Standing { state: AccountState::Locked, epoch: 1, ..standing };
+    assert_eq!(
+        sorted(stores.accounts.standings(&[eve, ada]).await.unwrap()),
+        sorted(vec![(ada, standing), (eve, locked)])
+    );
+}
+
+fn sorted(mut standings: Vec<(AccountId, Standing)>) -> Vec<(AccountId, Standing)> {
+    standings.sort_by_key(|(id, _)| *id);
+    standings
 }
 
 pub(crate) async fn accounts_are_listed_newest_first_page_by_page(stores: &Stores) {

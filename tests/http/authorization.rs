@@ -29,7 +29,7 @@ enum Who {
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 30] = [
+const ROUTES: [(&str, &str, Who); 31] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
@@ -46,6 +46,7 @@ const ROUTES: [(&str, &str, Who); 30] = [
     ("get", "/v1/account", Who::Session),
     ("patch", "/v1/account", Who::Session),
     ("put", "/v1/account/password", Who::Session),
+    ("post", "/v1/access/check", Who::Session),
     ("get", "/.well-known/jwks.json", Who::Anybody),
     ("post", "/v1/invitations/redeem", Who::Anybody),
     ("get", "/v1/admin/accounts", Who::Staff),
@@ -140,6 +141,9 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
                 }
                 path if path.starts_with("/v1/admin/") => {
                     accepted_body(&path.replace(&ada.session_id, "{id}"), &ada.account_id)
+                }
+                "/v1/access/check" => {
+                    json!({"actor": {"id": ada.account_id}, "action": "view", "item": "object", "owner": ada.account_id})
                 }
                 "/v1/sessions/refresh" => json!({"refresh_token": ada.token}),
                 _ => body,

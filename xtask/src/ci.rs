@@ -10,19 +10,20 @@ use std::time::Instant;
 use crate::checkout::Checkout;
 use crate::process::{self, Failure, Outcome};
 use crate::tools::Tools;
-use crate::{schema, test, tidy};
+use crate::{permissions, schema, test, tidy};
 
 type Stage = fn(&Checkout) -> Outcome;
 
 /// All that needs no test to run.
 pub(crate) fn run_checks(checkout: &Checkout) -> Outcome {
-    let stages: [(&str, Stage); 6] = [
+    let stages: [(&str, Stage); 7] = [
         ("format", check_format),
         ("tidy", tidy::run),
         ("dependencies", check_dependencies),
         ("clippy", check_clippy),
         ("alone", check_alone),
         ("schema", schema::check),
+        ("permissions", permissions::check),
     ];
     for (name, stage) in stages {
         run_stage(checkout, name, stage)?;

@@ -8,6 +8,7 @@
 mod bench;
 mod checkout;
 mod ci;
+mod permissions;
 mod process;
 mod schema;
 mod test;
@@ -30,6 +31,7 @@ Commands:
   ci [--skip-test]   every check, the cheap ones first, then the tests
   tidy               the project's rules that clippy cannot say
   schema [--check]   write config/schema.json, or compare it with what the binary prints
+  permissions [--check]  write the tables of docs/permissions.md, or compare them with the policies
   help               this text";
 
 fn main() -> ExitCode {
@@ -64,6 +66,8 @@ fn run(arguments: &[&str]) -> Outcome {
         ["tidy"] => tidy::run(&Checkout::find()?),
         ["schema"] => schema::write(&Checkout::find()?),
         ["schema", "--check"] => schema::check(&Checkout::find()?),
+        ["permissions"] => permissions::write(&Checkout::find()?),
+        ["permissions", "--check"] => permissions::check(&Checkout::find()?),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

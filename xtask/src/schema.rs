@@ -27,17 +27,21 @@ pub(crate) fn check(checkout: &Checkout) -> Outcome {
     }
 }
 
-/// Builds with the features that the tests build with, so that neither build undoes the other.
 fn print_schema(checkout: &Checkout) -> Result<String, Failure> {
+    print(checkout, &["config", "schema"])
+}
+
+/// What the binary prints with its default settings. It is built with the features that the tests build with, so that
+/// neither build undoes the other.
+pub(crate) fn print(checkout: &Checkout, arguments: &[&str]) -> Result<String, Failure> {
     process::run(&mut checkout.cargo(&["build", "--workspace", "--all-targets"]))?;
     let binary = checkout.target().join("debug/symbolon");
-    let printed =
-        process::read(Command::new(binary).args(["config", "schema"]).current_dir(checkout.root()))?;
+    let printed = process::read(Command::new(binary).args(arguments).current_dir(checkout.root()))?;
     Ok(format!("{}\n", printed.trim_end()))
 }
 
 /// The first line, counted from one, on which two texts differ.
-fn first_difference(kept: &str, printed: &str) -> Option<usize> {
+pub(crate) fn first_difference(kept: &str, printed: &str) -> Option<usize> {
     if kept == printed {
         return None;
     }

@@ -6,6 +6,7 @@ pub mod dynamodb;
 pub mod email;
 pub mod jwt;
 pub mod password_hash;
+pub mod policy_cedar;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod schema;

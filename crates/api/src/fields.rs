@@ -147,10 +147,58 @@ impl Fields {
         most: usize,
         read: impl Fn(SecretString) -> Result<T, Fault>,
     ) -> Option<Vec<T>> {
-        let items = match self.members.take(name) {
-            Some(Value::List(items)) => items,
-            Some(_) => return self.fault(name, Fault::new(Slug::InvalidFormat, "a list is expected")),
-            None => return self.missing(name),
+        match self.members.take(name) {
+            Some(value) => self.items(name, value, most, |inner, place, item| inner.text(place, item, &read)),
+            None => self.missing(name),
+        }
+    }
+
+    /// A member that may be absent, null or empty, as a list of at most `most` texts.
+    pub(crate) fn optional_list<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(SecretString) -> Result<T, Fault>,
+    ) -> Option<Vec<T>> {
+        match self.members.take(name) {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::List(items)) if items.is_empty() => Some(Vec::new()),
+            Some(value) => self.items(name, value, most, |inner, place, item| inner.text(place, item, &read)),
+        }
+    }
+
+    /// A member that must be there, as a list of one to `most` objects.
+    pub(crate) fn objects<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        read: impl Fn(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        match self.members.take(name) {
+            Some(value) => self.items(name, value, most, |list, place, item| {
+                let Value::Object(members) = item else {
+                    return list.fault(place, Fault::new(Slug::InvalidFormat, "an object is expected"));
+                };
+                let mut inner = Self::under(list.pointer(place), members);
+                let value = read(&mut inner);
+                inner.refuse_the_rest();
+                list.take_errors(inner.errors);
+                value
+            }),
+            None => self.missing(name),
+        }
+    }
+
+    /// The items of a list, each of which is read, so that everything that is wrong is told.
+    fn items<T>(
+        &mut self,
+        name: &'static str,
+        value: Value,
+        most: usize,
+        read: impl Fn(&mut Self, &str, Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::List(items) = value else {
+            return self.fault(name, Fault::new(Slug::InvalidFormat, "a list is expected"));
         };
         if items.is_empty() {
             return self.fault(name, Fault::new(Slug::Insufficient, "at least one is expected"));
@@ -158,18 +206,13 @@ impl Fields {
         if items.len() > most {
             return self.fault(name, Fault::new(Slug::Overflow, format!("at most {most} are allowed")));
         }
-        // Each is read, so that everything that is wrong is told.
         let mut inner = Self::under(self.pointer(name), Members::default());
         let read: Vec<Option<T>> = items
             .into_iter()
             .enumerate()
-            .map(|(number, item)| inner.text(&number.to_string(), item, &read))
+            .map(|(number, item)| read(&mut inner, &number.to_string(), item))
             .collect();
-        for error in inner.errors {
-            if self.errors.len() < MOST_FAULTS {
-                self.errors.push(error);
-            }
-        }
+        self.take_errors(inner.errors);
         read.into_iter().collect()
     }
 
@@ -179,6 +222,11 @@ impl Fields {
             self.errors.push(fault.at(Place::Pointer(self.pointer(name))));
         }
         None
+    }
+
+    fn take_errors(&mut self, errors: Vec<FieldError>) {
+        let room = MOST_FAULTS.saturating_sub(self.errors.len());
+        self.errors.extend(errors.into_iter().take(room));
     }
 
     /// What was read, if there is nothing wrong with it or left over.

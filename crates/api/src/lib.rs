@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use symbolon_domain::{
-    accounts::Accounts, audit::Audit, clock::Clock, entropy::Entropy, invitations::Invitations,
-    outbox::Outbox, passwords::Passwords, pii::PiiHasher, recovery::Recovery, sessions::Sessions,
-    sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
+    access::Access, accounts::Accounts, audit::Audit, clock::Clock, entropy::Entropy,
+    invitations::Invitations, outbox::Outbox, passwords::Passwords, pii::PiiHasher, recovery::Recovery,
+    sessions::Sessions, sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
 };
 
 // What every request meets, from the wire inwards.
@@ -26,6 +26,7 @@ mod settings;
 mod trace;
 
 // The features.
+mod access;
 mod accounts;
 mod audit;
 mod ceremony;
@@ -59,6 +60,8 @@ pub use self::{
 /// The use cases that the endpoints call, and the ports that the endpoints themselves need.
 #[derive(Clone)]
 pub struct UseCases {
+    /// Answers who may do what.
+    pub access: Access,
     /// Views, updates and administers accounts.
     pub accounts: Accounts,
     /// Writes and redeems invitations.

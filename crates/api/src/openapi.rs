@@ -35,6 +35,7 @@ use crate::{
         (name = "account", description = "One's own account"),
         (name = "invitations", description = "Becoming an account that an administrator asked for"),
         (name = "administration", description = "Other people's accounts, messages and events: for staff and superusers"),
+        (name = "access", description = "Who may do what with whose things"),
         (name = "keys", description = "The keys that tokens are verified with"),
     ),
     components(schemas(ProblemBody, FieldError)),

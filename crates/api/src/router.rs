@@ -7,7 +7,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Api, accounts, audit,
+    Api, access, accounts, audit,
     boundary::boundary,
     docs, invitations, openapi, outbox, passwords,
     problem::{Problem, ProblemType},
@@ -40,6 +40,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(accounts::routes())
         .merge(passwords::routes())
         .merge(accounts::administration::routes())
+        .merge(access::routes())
         .merge(invitations::routes())
         .merge(outbox::routes())
         .merge(audit::routes())

@@ -89,6 +89,14 @@ pub async fn run(command: &AccountCommand, service: &Service, output: &mut Outpu
     }
 }
 
+/// The id of this account: itself, though there may be no such account, or the one of an address.
+pub(crate) async fn id_of(account: &str, service: &Service) -> Result<AccountId, CommandError> {
+    match account.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => find(account, service).await.map(|account| account.id),
+    }
+}
+
 /// The account of this id or address.
 async fn find(account: &str, service: &Service) -> Result<Account, CommandError> {
     let found = match (account.parse(), account.parse()) {

@@ -1,6 +1,7 @@
 //! `symbolon` as a library: the settings, the command line, and (in `wiring`) the one place where use cases, stores
 //! and front ends meet. The binary beside it only calls [`run`]; the tests use the rest.
 
+pub mod access;
 pub mod accounts;
 pub mod arguments;
 pub mod audit;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, KeysCommand, OutboxCommand, TokenCommand};
+use crate::arguments::{AccessCommand, Arguments, Command, KeysCommand, OutboxCommand, TokenCommand};
 use crate::output::Output;
 use crate::serve::ServeError;
 use crate::settings::{LoadOptions, Problem, Settings};
@@ -70,6 +71,18 @@ pub enum CommandError {
     /// The doctor found something.
     #[error("{0} of the checks found something wrong")]
     Doctor(usize),
+    /// An access policy cannot be evaluated.
+    #[error(transparent)]
+    Access(#[from] symbolon_domain::access::AccessError),
+    /// Access policies are broken; the results say how.
+    #[error("{0} problems were found")]
+    Policies(usize),
+    /// There is no such limit.
+    #[error(transparent)]
+    Limit(#[from] symbolon_domain::access::UnknownLimit),
+    /// It is not allowed.
+    #[error("not allowed: {0}")]
+    NotAllowed(&'static str),
     /// The service could not be put together.
     #[error(transparent)]
     Wiring(#[from] WiringError),
@@ -132,13 +145,20 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Serve(arguments) => block_on(serve::run(load(options)?, arguments.test_mode)),
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
+        Command::Access(AccessCommand::Validate { directory }) => {
+            access::policies::validate(directory.as_deref(), &load(options)?, output)
+        }
+        Command::Access(AccessCommand::Matrix(arguments)) => {
+            access::policies::matrix(arguments, &load(options)?, output)
+        }
         Command::Outbox(OutboxCommand::Preview(arguments)) => {
             outbox::preview::run(arguments, &load(options)?, output)
         }
         Command::Outbox(OutboxCommand::TestSend { address }) => {
             block_on(outbox::test_send::run(address, &load(options)?, output))
         }
-        Command::Account(_)
+        Command::Access(_)
+        | Command::Account(_)
         | Command::Token(_)
         | Command::Outbox(_)
         | Command::Audit(_)
@@ -159,6 +179,7 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
 /// Runs a command on a store that is there.
 async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> CommandResult {
     match command {
+        Command::Access(command) => access::run(command, service, output).await,
         Command::Account(command) => accounts::run(command, service, output).await,
         Command::Token(TokenCommand::Verify(arguments)) => token::verify(arguments, service, output).await,
         Command::Outbox(command) => outbox::run(command, service, output).await,

@@ -264,6 +264,7 @@ fn local(key: &'static str, listener: &TcpListener) -> Result<SocketAddr, ServeE
 
 fn use_cases(service: &Service) -> UseCases {
     UseCases {
+        access: service.access.clone(),
         accounts: service.accounts.clone(),
         invitations: service.invitations.clone(),
         audit: service.audit.clone(),

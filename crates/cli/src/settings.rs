@@ -7,6 +7,7 @@
 //! Nothing
 //! here opens a store, a key or a socket: that a file exists is the business of who uses it.
 
+mod access;
 mod address_range;
 mod audit;
 mod aws;
@@ -41,6 +42,7 @@ use std::path::{Path, PathBuf};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
+pub use access::{AccessLimitsSettings, AccessSettings, InvalidRoleLimit, RoleLimit};
 pub use address_range::{AddressRange, InvalidAddressRange};
 pub use audit::AuditSettings;
 pub use aws::{AwsRegion, InvalidAwsRegion};
@@ -107,6 +109,8 @@ pub struct Settings {
     pub sessions: SessionsSettings,
     /// The keys that sign tokens.
     pub signing_keys: SigningKeysSettings,
+    /// Who may do what, and how much of it.
+    pub access: AccessSettings,
     /// How often one source address may call, in requests a minute.
     pub rate_limits: RateLimitsSettings,
     /// The record of what happened.
@@ -137,6 +141,7 @@ impl Settings {
             one_time_codes: OneTimeCodesSettings::default(),
             sessions: SessionsSettings::default(),
             signing_keys: SigningKeysSettings::default(),
+            access: AccessSettings::default(),
             rate_limits: RateLimitsSettings::default(),
             audit: AuditSettings::default(),
             sweeper: SweeperSettings::default(),
@@ -157,6 +162,7 @@ impl Settings {
         self.one_time_codes.conflicts(&mut found);
         self.sessions.conflicts(&mut found);
         self.signing_keys.conflicts(&mut found);
+        self.access.conflicts(&mut found);
         self.store.conflicts(&mut found);
         self.messages.conflicts(&mut found);
         if self.http.listen == self.management.listen && self.http.listen.port() != 0 {

@@ -9,6 +9,7 @@ use symbolon_adapters::{
     templates::{TemplateGlobals, TemplateSet},
 };
 use symbolon_domain::{
+    access::Access,
     accounts::{AccountPorts, Accounts},
     audit::{Audit, Refusals},
     clock::Clock,
@@ -31,6 +32,7 @@ use symbolon_domain::{
 use self::store::Opened;
 use crate::settings::{LanguageTag, Settings};
 
+pub(crate) mod access;
 pub(crate) mod email;
 mod error;
 mod master_key;
@@ -69,6 +71,8 @@ impl Surroundings {
 
 /// Every use case over the configured store.
 pub struct Service {
+    /// Who may do what.
+    pub access: Access,
     /// Accounts.
     pub accounts: Accounts,
     /// Invitations.
@@ -184,6 +188,7 @@ async fn assemble(
     let sign_up = sign_up_ports(&sign_in, &store, configured)?;
     let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
     Ok(Service {
+        access: access::access(configured, &store, &refusals)?,
         accounts: accounts(&sign_up, &store, &refusals),
         invitations: invitations(&sign_up, &store, &refusals, configured),
         recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals), &issuer),

@@ -31,6 +31,9 @@ pub mod sign_up;
 pub mod sessions;
 pub mod signing_keys;
 
+// Who may do what with whose things.
+pub mod access;
+
 // What must be told, and what happened.
 pub mod audit;
 pub mod outbox;

@@ -141,6 +141,7 @@ async fn count() -> Vec<String> {
     );
 
     counted!(lines, proxy, "account: find", stores.accounts.find(account));
+    counted!(lines, proxy, "account: standing of one", stores.accounts.standings(&[account]));
     counted!(lines, proxy, "account: find by address", stores.accounts.find_by_address(&begun.address));
     counted!(
         lines,

@@ -1,7 +1,7 @@
 //! Accounts in DynamoDB. An account's identifiers are a map in its own item; what an address leads to has an item of
 //! its own, which is what makes addresses unique.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -38,6 +38,15 @@ impl AccountStore for DynamoStore {
             Some(id) => AccountStore::find(self, id).await,
             None => Ok(None),
         }
+    }
+
+    async fn standings(&self, ids: &[AccountId]) -> Result<Vec<(AccountId, Standing)>, StoreError> {
+        // A batch must not name a key twice.
+        let ids: BTreeSet<AccountId> = ids.iter().copied().collect();
+        let keys: Vec<Key> = ids.iter().map(|id| keys::account(*id)).collect();
+        let found = self.get_many(&keys).await?;
+        let found = found.iter().flatten();
+        found.map(|item| Ok((AccountId::from_bytes(item.id("accounts.id")?), standing(item)?))).collect()
     }
 
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {

@@ -45,6 +45,18 @@ impl AccountStore for PostgresStore {
         Ok(sql::accounts::fold(rows).pop())
     }
 
+    async fn standings(&self, ids: &[AccountId]) -> Result<Vec<(AccountId, Standing)>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| Uuid::from_bytes(*id.as_bytes())).collect();
+        self.runner
+            .read(|db| {
+                Box::pin(all(db, sql::accounts::STANDINGS_OF_ARRAY, values![ids.clone()], |columns| {
+                    let id = AccountId::from_bytes(columns.id("accounts.id")?);
+                    Ok((id, standing(columns)?))
+                }))
+            })
+            .await
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
         let (before, most) = page_bounds(page);
         let rows = self

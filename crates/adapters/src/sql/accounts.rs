@@ -84,6 +84,16 @@ pub(crate) const ANY_SUPERUSER: &str = "SELECT 1 FROM superusers LIMIT 1";
 #[cfg(feature = "sqlite")]
 pub(crate) const STANDING: &str = "SELECT state, role, epoch FROM accounts WHERE id = $1";
 
+/// Of the accounts whose ids, as hexadecimal digits, are the JSON list `$1`.
+#[cfg(feature = "sqlite")]
+pub(crate) const STANDINGS_OF_JSON: &str =
+    "SELECT id, state, role, epoch FROM accounts WHERE id IN (SELECT unhex(value) FROM json_each($1))";
+
+/// Of the accounts whose ids are the array `$1`.
+#[cfg(feature = "postgres")]
+pub(crate) const STANDINGS_OF_ARRAY: &str =
+    "SELECT id, state, role, epoch FROM accounts WHERE id = ANY($1::UUID[])";
+
 pub(crate) const TOUCH: &str = "UPDATE accounts SET last_seen_at = $1 WHERE id = $2";
 
 /// Accounts out of the rows of [`FIND`], [`FIND_BY_EMAIL`] and [`LIST`], where those of one account follow each other.

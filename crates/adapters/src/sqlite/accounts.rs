@@ -37,6 +37,17 @@ impl AccountStore for SqliteStore {
         Ok(sql::accounts::fold(rows).pop())
     }
 
+    async fn standings(&self, ids: &[AccountId]) -> Result<Vec<(AccountId, Standing)>, StoreError> {
+        let digits = |id: &AccountId| format!("\"{:032x}\"", u128::from_be_bytes(*id.as_bytes()));
+        let ids = format!("[{}]", ids.iter().map(digits).collect::<Vec<String>>().join(","));
+        self.read(|db| {
+            all(db, sql::accounts::STANDINGS_OF_JSON, [ids], |columns| {
+                let id = AccountId::from_bytes(columns.bytes("accounts.id")?);
+                Ok((id, standing(columns)?))
+            })
+        })
+    }
+
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError> {
         let (before, most) = page_bounds(page);
         let rows =

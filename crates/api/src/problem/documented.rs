@@ -84,6 +84,8 @@ documented! {
         Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser AccountCompromised;
     /// Of marking accounts.
     AccountMarkProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied;
+    /// Of asking who may do what.
+    AccessCheckProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied;
     /// Of giving an account a role.
     AccountRoleProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser;
     /// Of ending somebody's sessions.

@@ -48,6 +48,7 @@ fn every_endpoint_is_there_with_its_shapes() {
             "GET /v1/sessions",
             "PATCH /v1/account",
             "PATCH /v1/admin/accounts/{id}",
+            "POST /v1/access/check",
             "POST /v1/admin/accounts",
             "POST /v1/admin/accounts/compromised",
             "POST /v1/admin/accounts/{id}/lock",

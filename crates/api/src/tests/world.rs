@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::zeroize::Zeroizing;
 use symbolon_domain::{
+    access::{Access, AccessPorts, Items, Limits},
     accounts::{AccountPorts, AccountState, Accounts, Standing},
     actor::Role,
     audit::{Audit, Refusals},
@@ -108,6 +109,7 @@ impl World {
         let passwords = self.passwords(&sign_up, sign_in.clone());
         let recovery = self.recovery(&sign_up);
         UseCases {
+            access: self.access(&refusals),
             accounts: Accounts::new(AccountPorts {
                 store: Arc::<Self>::clone(self),
                 refusals: refusals.clone(),
@@ -128,6 +130,12 @@ impl World {
             entropy,
             pii: PiiHasher::new(b"salt"),
         }
+    }
+
+    fn access(self: &Arc<Self>, refusals: &Refusals) -> Access {
+        let accounts = Arc::<Self>::clone(self);
+        let ports = AccessPorts { accounts, policy: Arc::<Self>::clone(self), refusals: refusals.clone() };
+        Access::new(ports, Items::new([]).unwrap(), Limits::default())
     }
 
     fn recovery(self: &Arc<Self>, sign_up: &SignUpPorts) -> Recovery {

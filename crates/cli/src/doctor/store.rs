@@ -33,6 +33,9 @@ pub(super) fn failed(settings: &Settings, error: &WiringError) -> Check {
             chain(error),
             "put back the master key that the store was made with, the same on every node",
         ),
+        WiringError::Policies(_) => {
+            Check::wrong("access policies", chain(error), "correct them: `symbolon access validate`")
+        }
         _ if is_file => {
             Check::wrong("store", chain(error), "see README, \"Running it for longer\", on back-ups")
         }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use symbolon_adapters::{
-    password_hash::PasswordHashPoolError, seal::MasterKeyError, templates::TemplateProblem,
+    password_hash::PasswordHashPoolError, policy_cedar::PolicyProblem, seal::MasterKeyError,
+    templates::TemplateProblem,
 };
 use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError};
 
@@ -83,6 +84,12 @@ pub enum WiringError {
     /// Templates are broken.
     #[error("message templates (messages.templates) are broken: {}", lines(.0))]
     Templates(Vec<TemplateProblem>),
+    /// Access policies are broken.
+    #[error("access policies (access.policies) are broken: {}", lines(.0))]
+    Policies(Vec<PolicyProblem>),
+    /// Kinds of items or limits are not right, which the configuration's own check has told already.
+    #[error("access.items or access.limits: {0}")]
+    Access(String),
     /// The sender is no address.
     #[error("messages.email.from is not a mailbox")]
     Sender,
@@ -111,6 +118,6 @@ pub enum WiringError {
     Hashing(PasswordHashPoolError),
 }
 
-fn lines(problems: &[TemplateProblem]) -> String {
+fn lines(problems: &[impl ToString]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Account, AdministerAccount, Administered, Name};
+use super::{Account, AdministerAccount, Administered, Name, Standing};
 use crate::{
     effects::Effects,
     id::AccountId,
@@ -19,6 +19,9 @@ pub trait AccountStore: Send + Sync {
 
     /// The account with this verified address. Reads its own writes.
     async fn find_by_address(&self, address: &EmailAddress) -> Result<Option<Account>, StoreError>;
+
+    /// The standing of those of these accounts that are there, in any order, each once. Reads its own writes.
+    async fn standings(&self, ids: &[AccountId]) -> Result<Vec<(AccountId, Standing)>, StoreError>;
 
     /// All accounts with their identifiers, newest first.
     async fn list(&self, page: PageRequest) -> Result<Page<Account>, StoreError>;

@@ -58,6 +58,8 @@ impl Act {
     pub const INVITATION_REDEEMED: Self = Self::named("invitation.redeemed");
     /// An administrators' endpoint was called.
     pub const ADMINISTRATION_CALLED: Self = Self::named("administration.called");
+    /// Somebody asked what somebody may do.
+    pub const ACCESS_CHECKED: Self = Self::named("access.checked");
     /// A message was given up: expired, or refused for good (M2, M3).
     pub const MESSAGE_DROPPED: Self = Self::named("message.dropped");
     /// A message that waited was made due at once.

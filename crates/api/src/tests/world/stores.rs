@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use symbolon_domain::{
+    access::{AccessPolicy, PolicyFault, PolicyId, PolicyRequest, Ruling},
     accounts::{Account, AccountStore, AdministerAccount, Administered, Name, Standing},
     audit::{AuditEvent, AuditFilter, AuditStore},
     clock::Timestamp,
@@ -57,6 +58,11 @@ impl AccountStore for World {
 
     async fn find_by_address(&self, _: &EmailAddress) -> Result<Option<Account>, StoreError> {
         AccountStore::find(self, account_id()).await
+    }
+
+    async fn standings(&self, ids: &[AccountId]) -> Result<Vec<(AccountId, Standing)>, StoreError> {
+        self.works()?;
+        Ok(ids.iter().map(|id| (*id, standing())).collect())
     }
 
     async fn list(&self, _: PageRequest) -> Result<Page<Account>, StoreError> {
@@ -319,5 +325,11 @@ impl Templates for World {
 impl EmailCarrier for World {
     async fn send(&self, _: &Email) -> Result<(), CarrierError> {
         Ok(())
+    }
+}
+
+impl AccessPolicy for World {
+    fn judge(&self, _: &PolicyRequest<'_>) -> Result<Ruling, PolicyFault> {
+        Ok(Ruling::Permitted(vec![PolicyId::new("all")]))
     }
 }

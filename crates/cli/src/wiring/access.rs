@@ -1,0 +1,58 @@
+//! The access policies and limits of the configuration.
+
+use std::{path::Path, sync::Arc};
+
+use symbolon_adapters::policy_cedar::{CedarPolicies, PolicyProblem};
+use symbolon_domain::{
+    access::{Access, AccessPorts, DecisionRole, Items, Limit, Limits},
+    audit::Refusals,
+    store::Store,
+};
+
+use super::WiringError;
+use crate::settings::Settings;
+
+pub(super) fn access(
+    configured: &Settings,
+    store: &Arc<dyn Store>,
+    refusals: &Refusals,
+) -> Result<Access, WiringError> {
+    let items = items(configured)?;
+    let limits = limits(configured, &items)?;
+    let (policy, warnings) = policies(configured.access.policies.as_deref(), &items)?;
+    for warning in warnings {
+        tracing::warn!(%warning, "an access policy is odd");
+    }
+    let (accounts, refusals) = (store.clone(), refusals.clone());
+    Ok(Access::new(AccessPorts { accounts, policy: Arc::new(policy), refusals }, items, limits))
+}
+
+/// The policies of a directory, or the embedded ones, and what is odd about them.
+pub(crate) fn policies(
+    directory: Option<&Path>,
+    items: &Items,
+) -> Result<(CedarPolicies, Vec<PolicyProblem>), WiringError> {
+    CedarPolicies::load(directory, items).map_err(WiringError::Policies)
+}
+
+/// The kinds of items.
+pub(crate) fn items(configured: &Settings) -> Result<Items, WiringError> {
+    configured.access.kinds().map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        WiringError::Access(problems.join("; "))
+    })
+}
+
+fn limits(configured: &Settings, items: &Items) -> Result<Limits, WiringError> {
+    let limits = &configured.access.limits;
+    let of_roles = [
+        (DecisionRole::Superuser, &limits.superuser),
+        (DecisionRole::Staff, &limits.staff),
+        (DecisionRole::Authenticated, &limits.authenticated),
+        (DecisionRole::Anonymous, &limits.anonymous),
+    ];
+    let all = of_roles.into_iter().flat_map(|(role, limits)| limits.iter().map(move |limit| (role, limit)));
+    all.map(|(role, limit)| Ok((role, Limit::parse(&limit.name, items)?, limit.most)))
+        .collect::<Result<Limits, symbolon_domain::access::UnknownLimit>>()
+        .map_err(|unknown| WiringError::Access(unknown.to_string()))
+}
