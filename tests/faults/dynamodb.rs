@@ -10,13 +10,12 @@ use futures::future::join_all;
 use serde_json::json;
 use symbolon_domain::audit::AuditFilter;
 
+use super::turn;
 use crate::support::{
     Home, Table, TestApp,
     dynamodb_proxy::{DynamoProxy, Faults},
 };
 
-const PEOPLE: usize = 12;
-const ROTATIONS: usize = 12;
 /// An answer comes within the deadline of a request.
 const BOUND: Duration = Duration::from_secs(12);
 
@@ -35,6 +34,7 @@ async fn behind_a_proxy() -> (TestApp, DynamoProxy, Table) {
 /// the write, 99.9 % of the requests succeed, and none has its effect twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn throttling_and_lost_answers_go_unnoticed() {
+    let (people, rotations) = turn::of((12, 12), (50, 100));
     let (app, proxy, _table) = behind_a_proxy().await;
     proxy.inject(Faults { throttled: 20, conflicts: 10, lost_answers: 10 });
     let (succeeded, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -43,12 +43,12 @@ async fn throttling_and_lost_answers_go_unnoticed() {
         let counter = if status == 503 { &failed } else { &succeeded };
         counter.fetch_add(1, Ordering::SeqCst);
     };
-    join_all((0..PEOPLE).map(|person| {
+    join_all((0..people).map(|person| {
         let (app, count) = (&app, &count);
         async move {
             let address = format!("person-{person}@example.org");
             let mut session = app.user(&address).sign_up().await;
-            for _ in 0..ROTATIONS {
+            for _ in 0..rotations {
                 let answer = session.try_refresh_with(&session.refresh_token).await;
                 count(answer.status);
                 session.refresh_token = answer.text("refresh_token");
@@ -61,7 +61,7 @@ async fn throttling_and_lost_answers_go_unnoticed() {
     }))
     .await;
     let (succeeded, failed) = (succeeded.into_inner(), failed.into_inner());
-    assert_eq!(succeeded + failed, 2 * PEOPLE * ROTATIONS);
+    assert_eq!(succeeded + failed, 2 * people * rotations);
     assert!(failed * 1_000 <= succeeded + failed, "{failed} of {} failed", succeeded + failed);
     assert!(proxy.injected() > 300, "{} faults", proxy.injected());
     proxy.inject(Faults::default());
@@ -78,7 +78,7 @@ async fn throttling_and_lost_answers_go_unnoticed() {
         }
     }
     let count = |act: symbolon_domain::audit::Act| events.iter().filter(|event| event.act == act).count();
-    assert_eq!(count(symbolon_domain::audit::Act::SESSION_REFRESHED), PEOPLE * ROTATIONS);
+    assert_eq!(count(symbolon_domain::audit::Act::SESSION_REFRESHED), people * rotations);
     assert_eq!(count(symbolon_domain::audit::Act::SESSION_REUSE_DETECTED), 0);
 }
 

@@ -10,7 +10,10 @@ use std::{
 
 use rstest::rstest;
 
-use super::load::{Load, WITHOUT_GRACE};
+use super::{
+    load::{Load, WITHOUT_GRACE},
+    turn,
+};
 use crate::support::{
     Binary,
     Engine::{self, Dynamodb, Postgres},
@@ -29,7 +32,7 @@ async fn one_node_dies_and_the_other_serves(#[values(Postgres, Dynamodb)] on: En
     let second = Binary::of(&home, &[], &[WITHOUT_GRACE]);
     let ada = second.user(ADA).sign_up().await;
 
-    for turn in 0..3 {
+    for turn in 0..turn::of(2, 20) {
         let ended = first.user(&format!("ended-{turn}@example.org")).sign_up().await;
         let there = ended.at(&second);
         assert!(there.is_active().await);

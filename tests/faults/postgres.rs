@@ -8,6 +8,7 @@ use futures::future::join_all;
 use serde_json::json;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
+use super::turn;
 use crate::support::{Answer, Binary, Call, Cluster, Database, Home, Host as _, SignedIn, client};
 
 const ADA: &str = "ada@example.org";
@@ -71,7 +72,7 @@ async fn a_stopped_postgresql_is_outlived() {
     let binary = Binary::of(&home, &[], &[]);
     let session = binary.user(ADA).sign_up().await;
     cluster.stop();
-    is_refused_for(Duration::from_secs(3), &binary, &session).await;
+    is_refused_for(turn::of(Duration::from_secs(3), Duration::from_secs(60)), &binary, &session).await;
     cluster.start();
     recovers(&binary, &session).await;
 }
@@ -84,7 +85,7 @@ async fn a_hung_postgresql_is_outlived() {
     let binary = Binary::of(&home, &[], &[]);
     let session = binary.user(ADA).sign_up().await;
     cluster.freeze();
-    is_refused_for(Duration::from_secs(8), &binary, &session).await;
+    is_refused_for(turn::of(Duration::from_secs(8), Duration::from_secs(60)), &binary, &session).await;
     cluster.thaw();
     recovers(&binary, &session).await;
 }

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use rstest::rstest;
 use serde_json::json;
 
+use super::turn;
 use crate::support::{
     Binary, Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
@@ -16,8 +17,13 @@ use crate::support::{
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_is_finished(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
-    let home = Home::on(on).await;
-    let mut binary = Binary::of(&home, &[], &[]);
+    for _ in 0..turn::of(1, 10) {
+        is_finished(&Home::on(on).await).await;
+    }
+}
+
+async fn is_finished(home: &Home) {
+    let mut binary = Binary::of(home, &[], &[]);
     let mut sessions = Vec::new();
     for person in 0..8 {
         let session = binary.user(&format!("person-{person}@example.org")).sign_up().await;
@@ -60,13 +66,13 @@ async fn what_runs_is_finished(#[values(Sqlite, Postgres, Dynamodb)] on: Engine)
     let status = tokio::time::timeout(Duration::from_secs(25), stopped).await.unwrap().unwrap();
     assert!(status.success());
 
-    let binary = Binary::of(&home, &[], &[]);
+    let binary = Binary::of(home, &[], &[]);
     for ((binding, _), answer) in sessions.iter().zip(refreshed) {
         let body = json!({"refresh_token": answer.expect(200).text("refresh_token")});
         let url = format!("{}/v1/sessions/refresh", binary.url);
         Call::new(&client(), "POST", &url).binding(binding).json(&body).send().await.expect(200);
     }
-    let accounts = command_of(&home, &["outbox", "list", "--output", "json"], "");
+    let accounts = command_of(home, &["outbox", "list", "--output", "json"], "");
     let messages: serde_json::Value = serde_json::from_slice(&accounts.stdout).unwrap();
     assert_eq!(messages.as_array().unwrap().len(), 32, "every acknowledged sign-up has its message");
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::checkout::Checkout;
 use crate::process::{self, Failure, Outcome};
 use crate::tools::Tools;
-use crate::{permissions, schema, test, tidy};
+use crate::{fuzz, permissions, schema, test, tidy};
 
 type Stage = fn(&Checkout) -> Outcome;
 
@@ -31,8 +31,9 @@ pub(crate) fn run_checks(checkout: &Checkout) -> Outcome {
     Ok(())
 }
 
-/// All tests, whose own summary ends the run.
+/// A short turn of fuzzing, then all tests, whose own summary ends the run.
 pub(crate) fn run_tests(checkout: &Checkout) -> Outcome {
+    run_stage(checkout, "fuzz", |checkout| fuzz::run_each(checkout, fuzz::SHORT_TURN, &[]))?;
     println!("== test");
     test::run(checkout, &[])
 }

@@ -8,6 +8,7 @@
 mod bench;
 mod checkout;
 mod ci;
+mod fuzz;
 mod permissions;
 mod process;
 mod schema;
@@ -26,9 +27,13 @@ Usage: cargo xtask <COMMAND>
 
 Commands:
   test [FILTER...]   set up, build and run every test, or those whose name contains a FILTER
+  test --faults [FILTER...]
+                     the faults alone, or those whose name contains a FILTER, each for its long turn
   bench [--quick] [--json FILE] [GOAL...]
                      measure the goals of speed and memory, or those named, beside their references
-  ci [--skip-test]   every check, the cheap ones first, then the tests
+  fuzz [--seconds N] [TARGET...]
+                     throw bytes at every parser, or at the named targets, for 600 seconds each
+  ci [--skip-test]   every check, the cheap ones first, then a short turn of fuzzing and the tests
   tidy               the project's rules that clippy cannot say
   schema [--check]   write config/schema.json, or compare it with what the binary prints
   permissions [--check]  write the tables of docs/permissions.md, or compare them with the policies
@@ -57,6 +62,10 @@ fn run(arguments: &[&str]) -> Outcome {
             test::run(&Checkout::find()?, filters)
         }
         ["bench", arguments @ ..] => bench::run(&Checkout::find()?, arguments),
+        ["test", "--faults", filters @ ..] if filters.iter().all(|filter| !filter.starts_with('-')) => {
+            test::run_faults(&Checkout::find()?, filters)
+        }
+        ["fuzz", arguments @ ..] => fuzz::run(&Checkout::find()?, arguments),
         ["ci"] => {
             let checkout = Checkout::find()?;
             ci::run_checks(&checkout)?;

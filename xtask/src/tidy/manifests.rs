@@ -18,8 +18,8 @@ const INPUT_OUTPUT: &[&str] = &[
     "tower",
     "figment",
 ];
-/// A workspace of its own, whose versions are therefore its own.
-const OUTSIDE: &str = "tests/dynamodb-engine/Cargo.toml";
+/// Workspaces of their own, whose versions are therefore their own.
+const OUTSIDE: &[&str] = &["tests/dynamodb-engine/Cargo.toml", "fuzz/Cargo.toml"];
 /// Crates without Cargo features, for which there are no default ones to switch off.
 const WITHOUT_FEATURES: &[&str] = &["async-trait"];
 
@@ -55,7 +55,7 @@ const BANS: &[Ban] = &[
 
 pub(super) fn check(file: &TextFile) -> Vec<Finding> {
     let dependencies = dependencies(&file.text);
-    if file.path == "Cargo.toml" || file.path == OUTSIDE {
+    if file.path == "Cargo.toml" || OUTSIDE.contains(&file.path.as_str()) {
         return dependencies.iter().filter_map(|dependency| check_features(file, dependency)).collect();
     }
     if !file.path.ends_with("/Cargo.toml") {

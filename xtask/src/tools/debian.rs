@@ -21,6 +21,9 @@ const POSTGRESQL: Package = Package {
 /// What it takes to install Python wheels.
 pub(super) const FOR_WHEELS: &[Package] = &[PYTHON];
 
+/// What compiles libFuzzer.
+pub(super) const FOR_FUZZING: &[Package] = &[Package { name: "g++", probe: &["g++", "--version"] }];
+
 /// What the tests call.
 pub(super) const FOR_TESTS: &[Package] = &[
     PYTHON,

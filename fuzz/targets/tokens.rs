@@ -1,0 +1,79 @@
+//! Tokens: JWTs as they come, JWTs whose header or claims alone are strange, and opaque tokens of every kind. The first byte
+//! says which.
+#![no_main]
+
+use std::sync::{Arc, LazyLock};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use libfuzzer_sys::fuzz_target;
+use secrecy::ExposeSecret as _;
+use symbolon_adapters::{jwt::JwtKeys, system::SystemEntropy};
+use symbolon_domain::{
+    id::SigningKeyId,
+    secret::{OpaqueToken, TokenKind},
+    sessions::SessionTokens,
+    signing_keys::{JwtType, KeyLife, OpenedKey, SigningAlgorithm, TokenKeys},
+};
+use symbolon_fuzz::noon;
+
+struct Issuer {
+    keys: Arc<JwtKeys>,
+    tokens: SessionTokens,
+}
+
+/// One key of each algorithm; the last one signs.
+static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
+    let keys = Arc::new(JwtKeys::new());
+    let algorithms = [SigningAlgorithm::Rs256, SigningAlgorithm::Es256, SigningAlgorithm::EdDsa];
+    let opened = algorithms.into_iter().zip(1_u8..).map(|(algorithm, number)| {
+        let id = SigningKeyId::from_bytes([number; 16]);
+        let generated = keys.generate(id, algorithm).expect("a key");
+        let life = KeyLife { signs_from: noon(), retires_at: None };
+        OpenedKey { id, algorithm, life, public_jwk: generated.public_jwk, private: generated.private }
+    });
+    let opened = opened.collect();
+    keys.install(opened).expect("keys that can be read");
+    let tokens = SessionTokens::new(keys.clone(), Arc::new(SystemEntropy::new()), "http://localhost");
+    Issuer { keys, tokens }
+});
+
+fuzz_target!(|data: &[u8]| {
+    let Some((mode, rest)) = data.split_first() else { return };
+    match mode {
+        b'j' => {
+            if let Ok(token) = std::str::from_utf8(rest) {
+                // Nobody who has no key makes a token that counts.
+                assert!(read(token).is_none());
+            }
+        }
+        b'h' => {
+            let header = URL_SAFE_NO_PAD.encode(rest);
+            assert!(read(&format!("{header}.e30.AAAA")).is_none());
+        }
+        b'c' => {
+            for kind in [JwtType::Session, JwtType::PreAuthorized] {
+                let token = ISSUER.keys.sign(kind, rest, noon()).expect("a signature");
+                read(&token);
+            }
+        }
+        _ => {
+            let Ok(text) = std::str::from_utf8(rest) else { return };
+            let kinds = [
+                TokenKind::SessionRefresh,
+                TokenKind::ClientBinding,
+                TokenKind::PasswordReset,
+                TokenKind::Invitation,
+            ];
+            for token in kinds.into_iter().filter_map(|kind| OpaqueToken::parse(kind, text).ok()) {
+                assert_eq!(token.reveal().expose_secret(), text);
+            }
+        }
+    }
+});
+
+/// Some when it counts, whatever it is for.
+fn read(token: &str) -> Option<()> {
+    let session = ISSUER.tokens.read_session(token, noon()).map(drop);
+    let pre_authorized = ISSUER.tokens.read_pre_authorized(token, noon()).map(drop);
+    session.or(pre_authorized).ok()
+}
