@@ -120,6 +120,12 @@ macro_rules! every_suite {
             redeeming_ends_the_sign_ups_and_invitations_of_the_address,
             a_sign_up_that_was_verified_first_ends_the_invitation,
             of_a_sign_up_and_an_invitation_at_once_one_wins,
+            a_second_invitation_replaces_the_first,
+            of_many_invitations_at_once_one_is_left,
+            an_invitation_to_a_higher_role_is_not_replaced,
+            invitations_that_count_are_listed_newest_first,
+            a_withdrawn_invitation_is_over,
+            of_a_redemption_and_a_withdrawal_one_wins,
             an_invitation_falls_with_its_writer,
             redeeming_forgets_the_failures,
         }

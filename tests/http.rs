@@ -26,5 +26,6 @@ mod sign_in;
 mod sign_up;
 mod signing_keys;
 mod smtp;
+mod telemetry;
 mod test_mode;
 mod tls;

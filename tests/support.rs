@@ -4,6 +4,7 @@ mod administrators;
 pub(crate) mod app;
 pub(crate) mod binary;
 pub(crate) mod call;
+pub(crate) mod collector;
 pub(crate) mod dynamodb_proxy;
 pub(crate) mod engines;
 pub(crate) mod messages;

@@ -1,5 +1,7 @@
 //! The suite of `InvitationStore`.
 
+mod open;
+
 use std::time::Duration;
 
 use symbolon_domain::{
@@ -24,6 +26,12 @@ use super::{
     },
 };
 
+pub(crate) use self::open::{
+    a_second_invitation_replaces_the_first, a_withdrawn_invitation_is_over,
+    an_invitation_to_a_higher_role_is_not_replaced, invitations_that_count_are_listed_newest_first,
+    of_a_redemption_and_a_withdrawal_one_wins, of_many_invitations_at_once_one_is_left,
+};
+
 pub(crate) fn new_invitation(address: &str, role: Role) -> NewInvitation {
     NewInvitation {
         id: InvitationId::new(at(0), &Drawn),
@@ -35,6 +43,7 @@ pub(crate) fn new_invitation(address: &str, role: Role) -> NewInvitation {
             invited_by: None,
             expires_at: at(0) + DAY,
         },
+        by: Administrator::Operator,
         created_at: at(0),
         effects: effects(Act::INVITATION_CREATED, at(0)),
     }
@@ -187,7 +196,8 @@ pub(crate) async fn redeeming_ends_the_sign_ups_and_invitations_of_the_address(s
     let one = invited(stores, "ada@example.org", Role::Staff).await;
     let two = invited(stores, "ADA@example.org", Role::Superuser).await;
     let eve = invited(stores, "eve@example.org", Role::Staff).await;
-    stores.invitations.redeem(redemption(&one)).await.unwrap();
+    assert!(is_gone(stores, redemption(&one)).await, "replaced");
+    stores.invitations.redeem(redemption(&two)).await.unwrap();
     assert!(stores.sign_ups.find(sign_up.id).await.unwrap().is_none());
     let refused = stores.sign_ups.complete(completion(&sign_up, at(11))).await;
     assert!(matches!(refused, Err(CompleteSignUpError::Gone)), "{refused:?}");

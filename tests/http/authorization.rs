@@ -1,10 +1,16 @@
 //! Every route of the OpenAPI document, called without and with too little authority (style rule 23, C42, C52, C62).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use symbolon_domain::{actor::Role, page::PageRequest};
+use symbolon_domain::{
+    accounts::Administrator,
+    actor::{Actor, Role},
+    invitations::Invite,
+    page::PageRequest,
+    signing_keys::RotateWhen,
+};
 
 use crate::support::{
     Engine::{self, Dynamodb, Postgres, Sqlite},
@@ -29,7 +35,7 @@ enum Who {
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 31] = [
+const ROUTES: [(&str, &str, Who); 36] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
@@ -61,6 +67,11 @@ const ROUTES: [(&str, &str, Who); 31] = [
     ("get", "/v1/admin/audit-events", Who::Staff),
     ("post", "/v1/admin/accounts/compromised", Who::Staff),
     ("put", "/v1/admin/accounts/{id}/role", Who::Superuser),
+    ("get", "/v1/admin/invitations", Who::Staff),
+    ("delete", "/v1/admin/invitations/{id}", Who::Staff),
+    ("get", "/v1/admin/signing-keys", Who::Staff),
+    ("post", "/v1/admin/signing-keys/rotate", Who::Superuser),
+    ("post", "/v1/admin/signing-keys/{kid}/retire", Who::Superuser),
 ];
 
 /// A body that the route accepts from who may call it; null where it takes none.
@@ -74,6 +85,25 @@ fn accepted_body(path: &str, account_id: &str) -> Json {
         "/v1/admin/accounts/{id}/role" => json!({"role": "staff"}),
         _ => Json::Null,
     }
+}
+
+/// The id of an invitation that staff may withdraw.
+async fn invitation(app: &TestApp) -> String {
+    let address = "guest@example.org".parse().unwrap();
+    let invite = Invite { address, role: Role::Authenticated, name: None };
+    let invitations = &app.service.invitations;
+    let invited = invitations.invite(Administrator::Operator, invite, &app.operator()).await.unwrap();
+    invited.id.to_string()
+}
+
+/// Another key signs by now; the first one, which may be retired.
+async fn second_key(app: &TestApp) -> String {
+    let keys = &app.service.signing_keys;
+    let first = keys.list().await.unwrap()[0].0.id.to_string();
+    keys.rotate(RotateWhen::Now, Actor::Operator, &app.operator()).await.unwrap();
+    app.clock.advance(Duration::from_secs(15));
+    keys.tend().await.unwrap();
+    first
 }
 
 fn documented(document: &Json) -> BTreeSet<(String, String)> {
@@ -120,7 +150,7 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
                 [(pending.token.as_str(), pending.binding.as_str())].into_iter().chain(nothing).collect()
             }
         };
-        let path = path.replace("{id}", &ada.session_id);
+        let path = path.replace("{id}", &ada.session_id).replace("{kid}", &ada.session_id);
         for (token, binding) in lesser {
             let mut call = app.call(&method.to_uppercase(), &path);
             if !token.is_empty() {
@@ -173,13 +203,21 @@ async fn every_administrators_route_refuses_every_lesser_role(
     let root = app.signed_in_as("root@example.org", Role::Superuser).await;
     let mail = app.mail_to("target@example.org").await;
     let message = app.service.outbox.list(PageRequest::first()).await.unwrap().items[0].id.to_string();
+    let kid = second_key(&app).await;
+    let invitation = invitation(&app).await;
     let everything = async || {
         let accounts = root.call("GET", "/v1/admin/accounts").send().await.expect(200).text;
+        let accounts = accounts + &root.call("GET", "/v1/admin/invitations").send().await.expect(200).text;
+        let accounts = accounts + &root.call("GET", "/v1/admin/signing-keys").send().await.expect(200).text;
         (accounts, app.mail_to("new@example.org").await.len(), target.is_active().await)
     };
     let call = async |caller: Option<&SignedIn<'_>>, method: &str, path: &str| {
-        let id = if path.contains("outbox") { &message } else { &target.account_id };
-        let (method, filled) = (method.to_uppercase(), path.replace("{id}", id));
+        let id = match path {
+            path if path.contains("outbox") => &message,
+            path if path.contains("invitations") => &invitation,
+            _ => &target.account_id,
+        };
+        let (method, filled) = (method.to_uppercase(), path.replace("{id}", id).replace("{kid}", &kid));
         let call = match caller {
             Some(caller) => caller.call(&method, &filled),
             None => app.call(&method, &filled),

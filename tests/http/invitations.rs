@@ -152,3 +152,53 @@ async fn only_a_superuser_invites_staff(#[values(Sqlite, Postgres, Dynamodb)] on
     assert_eq!(refused.filter(|event| event.reason.as_deref() == Some("insufficient_role")).count(), 1);
     assert_eq!(app.call("GET", "/v1/invitations/redeem").send().await.json["status"], Json::from(405));
 }
+
+/// A5, P2: the open ones are listed; a second one to an address replaces the first; whoever may write one may withdraw it.
+#[rstest]
+#[tokio::test]
+async fn open_invitations_are_listed_replaced_and_withdrawn(
+    #[values(Sqlite, Postgres, Dynamodb)] on: Engine,
+) {
+    const OPEN: &str = "/v1/admin/invitations";
+    let app = TestApp::start(on).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    let first = invite(&root, ADA, "staff").await.expect(201).text("invitation_id");
+    let first_token = token_to(&app, ADA).await;
+    app.clock.advance(Duration::from_secs(1));
+    let second = invite(&root, "aDA@example.org", "superuser").await.expect(201);
+    app.clock.advance(Duration::from_secs(1));
+    redeem(&app, &first_token, PASSWORD).await.expect(410);
+    let replaced = invite(&staff, ADA, "authenticated").await.expect(403);
+    assert_eq!(replaced.slug(), "access_denied");
+    let third = invite(&staff, "eve@example.org", "authenticated").await.expect(201).text("invitation_id");
+
+    let listed = staff.call("GET", &format!("{OPEN}?limit=1")).send().await.expect(200).json;
+    assert_eq!(listed["items"][0]["id"], third.as_str());
+    let after = listed["next"].as_str().unwrap();
+    let listed = staff.call("GET", &format!("{OPEN}?after={after}")).send().await.expect(200).json;
+    let created = listed["items"][0]["created"].clone();
+    let expected = json!({
+        "id": second.text("invitation_id"), "address": "aDA@example.org", "role": "superuser", "name": "Ada",
+        "invited_by": root.account_id, "created": created, "expires": second.json["expires"],
+    });
+    assert_eq!(listed, json!({"items": [expected], "next": null}));
+    staff.call("GET", &format!("{OPEN}?limit=0&color=red")).send().await.expect(400);
+
+    let withdraw =
+        async |by: &SignedIn<'_>, id: &str| by.call("DELETE", &format!("{OPEN}/{id}")).send().await;
+    withdraw(&staff, &second.text("invitation_id")).await.expect(403);
+    for gone in [first.as_str(), "nonsense"] {
+        withdraw(&root, gone).await.expect(404);
+    }
+    let token = token_to(&app, "eve@example.org").await;
+    withdraw(&staff, &third).await.expect(204);
+    withdraw(&staff, &third).await.expect(404);
+    redeem(&app, &token, PASSWORD).await.expect(410);
+    withdraw(&root, &second.text("invitation_id")).await.expect(204);
+    assert_eq!(root.call("GET", OPEN).send().await.expect(200).json["items"], json!([]));
+    let acts = app.audit().await;
+    let withdrawn = acts.iter().filter(|event| event.act.as_str() == "invitation.withdrawn");
+    let outcomes: Vec<&str> = withdrawn.map(|event| event.outcome.as_str()).collect();
+    assert_eq!((outcomes.len(), outcomes.iter().filter(|outcome| **outcome == "refused").count()), (3, 1));
+}

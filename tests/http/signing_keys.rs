@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, time::Duration};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::future::join_all;
 use rstest::rstest;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use symbolon::settings::{self, Settings};
 use symbolon_domain::{
-    actor::Actor,
-    audit::Act,
+    actor::{Actor, Role},
+    audit::{Act, Outcome},
     signing_keys::{RotateError, RotateWhen},
 };
 
@@ -20,6 +20,7 @@ use crate::support::{
 
 const DAY: Duration = Duration::from_secs(86_400);
 const PEOPLE: usize = 4;
+const KEYS: &str = "/v1/admin/signing-keys";
 
 /// The shortest life of a key that can be configured.
 fn rotate_daily(settings: &mut Settings) {
@@ -109,23 +110,23 @@ async fn a_key_that_was_retired_opens_nothing(#[values(Sqlite, Postgres, Dynamod
     let ada = first.user("ada@example.org").sign_up().await;
     let keys = &first.service.signing_keys;
     let old = parts(&ada.token).0.parse().unwrap();
-    let alone = keys.retire(old, Actor::Operator).await;
+    let alone = keys.retire(old, Actor::Operator, &first.operator()).await;
     assert!(matches!(alone, Err(RotateError::LastKey)), "{alone:?}");
-    keys.rotate(RotateWhen::Now, Actor::Operator).await.unwrap();
-    let early = keys.retire(old, Actor::Operator).await;
+    keys.rotate(RotateWhen::Now, Actor::Operator, &first.operator()).await.unwrap();
+    let early = keys.retire(old, Actor::Operator, &first.operator()).await;
     assert!(matches!(early, Err(RotateError::LastKey)), "nobody knows the new one yet: {early:?}");
     futures::join!(tend(&first), tend(second));
     first.clock.advance(Duration::from_secs(15));
     let successor = ada.refresh().await;
     assert!(ada.at(second).is_active().await && successor.at(second).is_active().await);
-    keys.retire(old, Actor::Operator).await.unwrap();
+    keys.retire(old, Actor::Operator, &first.operator()).await.unwrap();
     futures::join!(tend(&first), tend(second));
     for node in [&first, second] {
         assert!(!ada.at(node).is_active().await && successor.at(node).is_active().await);
         ada.at(node).call("GET", "/v1/account").send().await.expect(401);
         assert_eq!(published(node).await, [parts(&successor.token).0]);
     }
-    let again = keys.retire(old, Actor::Operator).await;
+    let again = keys.retire(old, Actor::Operator, &first.operator()).await;
     assert!(matches!(again, Err(RotateError::NotFound)), "{again:?}");
 }
 
@@ -148,4 +149,71 @@ async fn a_retired_key_is_deleted_in_the_end(#[values(Sqlite, Postgres, Dynamodb
     assert_eq!(keys.list().await.unwrap().len(), 1);
     assert_eq!(app.audit().await[0].act, Act::SIGNING_KEY_DELETED);
     app.user("ada@example.org").sign_up().await;
+}
+
+/// O8, A5, F7, G2: staff look at the keys, a superuser with a fresh sign-in makes and retires them, and the log says who.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn superusers_rotate_and_retire_keys(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let list = async || staff.call("GET", KEYS).send().await.expect(200).json["items"].clone();
+    let old = list().await[0].clone();
+    let members: Vec<&String> = old.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["alg", "created", "kid", "retires", "signs_from", "state"]);
+    assert_eq!(
+        (&old["state"], &old["alg"], &old["retires"]),
+        (&json!("signing"), &json!("ES256"), &Json::Null)
+    );
+    let retire_old = format!("{KEYS}/{}/retire", old["kid"].as_str().unwrap());
+    let alone = root.call("POST", &retire_old).send().await.expect(409);
+    assert_eq!(alone.slug(), "last_signing_key");
+
+    let rotated = root.call("POST", &format!("{KEYS}/rotate")).send().await.expect(201);
+    assert_eq!(rotated.json["items"], list().await);
+    assert_eq!(rotated.json["items"][1]["state"], "published");
+    let twice = root.call("POST", &format!("{KEYS}/rotate")).send().await.expect(409);
+    assert_eq!(twice.slug(), "key_published");
+    root.call("POST", &format!("{KEYS}/rotate?now=soon&color=red")).send().await.expect(400);
+    root.call("POST", &format!("{KEYS}/rotate?now=true")).send().await.expect(201);
+    tend(&app).await;
+    app.clock.advance(Duration::from_secs(15));
+    tend(&app).await;
+    root.call("POST", &retire_old).send().await.expect(200);
+    root.call("POST", &retire_old).send().await.expect(404);
+    root.call("POST", &format!("{KEYS}/nonsense/retire")).send().await.expect(404);
+    assert_eq!(list().await[0]["state"], "retired");
+
+    let events = app.audit().await;
+    let by_root = |act: &Act| {
+        let done = events.iter().filter(|event| event.act == *act && event.outcome == Outcome::Done);
+        done.filter(|event| event.actor == Actor::Account(root.account_id.parse().unwrap())).count()
+    };
+    assert_eq!((by_root(&Act::SIGNING_KEY_CREATED), by_root(&Act::SIGNING_KEY_RETIRED)), (2, 1));
+}
+
+/// F7, G2: a sign-in that is too old makes and retires no key, which is in the audit log; at its last second it does.
+#[rstest]
+#[tokio::test]
+async fn an_old_sign_in_rotates_no_key(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let kid = published(&app).await.remove(0);
+    app.clock.advance(Duration::from_secs(600));
+    root.call("POST", &format!("{KEYS}/rotate")).send().await.expect(201);
+    app.clock.advance(Duration::from_secs(1));
+    for path in [format!("{KEYS}/rotate?now=true"), format!("{KEYS}/{kid}/retire")] {
+        let answer = root.call("POST", &path).send().await.expect(401);
+        assert_eq!(answer.slug(), "insufficient_user_authentication");
+        assert!(answer.header("www-authenticate").contains("max_age=\"600\""));
+    }
+    root.call("GET", KEYS).send().await.expect(200);
+    let events = app.audit().await;
+    let refused = events.iter().find(|event| event.act == Act::FRESH_SIGN_IN_ASKED).unwrap();
+    assert_eq!(
+        (refused.outcome, refused.count, refused.reason.as_deref()),
+        (Outcome::Refused, 2, Some("stale"))
+    );
+    assert_eq!(refused.actor, Actor::Account(root.account_id.parse().unwrap()));
 }

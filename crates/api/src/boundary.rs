@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use symbolon_domain::{actor::Origin, id::RequestId};
-use tracing::Instrument as _;
 
 use crate::{
     Api,
@@ -38,7 +37,7 @@ pub(crate) async fn boundary(State(api): State<Arc<Api>>, mut request: Request, 
         (Ok(()), Some(answer)) => answer,
         (Ok(()), None) => {
             request.extensions_mut().insert(origin);
-            in_time(&api, request, next).instrument(observed.span()).await
+            observed.during(in_time(&api, request, next)).await
         }
     };
     let problem = problem_of(&answered);

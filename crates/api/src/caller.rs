@@ -107,13 +107,16 @@ impl FromRequestParts<Arc<Api>> for FreshCaller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, api).await?;
-        let sessions = &api.use_cases.sessions;
-        if sessions.is_fresh(&caller.signed_in) {
-            Ok(Self(caller))
-        } else {
-            Err(Problem::stale(sessions.settings().fresh_for))
-        }
+        fresh(api, &caller, &origin(parts)?)?;
+        Ok(Self(caller))
     }
+}
+
+/// Has the caller signed in lately enough for what is sensitive (F7)?
+fn fresh(api: &Api, caller: &Caller, origin: &Origin) -> Result<(), Problem> {
+    let sessions = &api.use_cases.sessions;
+    let fresh = sessions.require_fresh(&caller.signed_in, origin);
+    fresh.map_err(|_| Problem::stale(sessions.settings().fresh_for))
 }
 
 impl FromRequestParts<Arc<Api>> for SecondStep {

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, extract::State, http::StatusCode};
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::{StatusCode, Uri},
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use symbolon_domain::{
@@ -11,7 +15,7 @@ use symbolon_domain::{
     clock::Timestamp,
     id::{AccountId, InvitationId},
     identifiers::EmailAddress,
-    invitations::{Invite, InviteError, Redeem, RedeemError},
+    invitations::{Invite, InviteError, PendingInvitation, Redeem, RedeemError, WithdrawError},
     secret::{OpaqueToken, TokenKind},
 };
 use utoipa::ToSchema;
@@ -22,12 +26,19 @@ use crate::{
     accounts::{self, administration},
     caller::administrator::AdministratorCaller,
     ceremony::{self, IdentifierBody, password_fault},
-    fields::{Body, Fault, Fields, FromFields},
-    problem::{InviteProblems, Problem, ProblemType, RedeemProblems, Slug},
+    fields::{Body, Fault, Fields, FromFields, Parameters},
+    problem::{
+        AdministratorEndProblems, AdministratorListProblems, InviteProblems, Problem, ProblemType,
+        RedeemProblems, Slug,
+    },
 };
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default().routes(routes!(invite)).routes(routes!(redeem))
+    OpenApiRouter::default()
+        .routes(routes!(invite))
+        .routes(routes!(list))
+        .routes(routes!(withdraw))
+        .routes(routes!(redeem))
 }
 
 /// Whom to invite, and as what.
@@ -57,6 +68,40 @@ pub(crate) struct InvitedBody {
     /// When the invitation ends.
     #[schema(value_type = String, format = "date-time")]
     expires: Timestamp,
+}
+
+/// An invitation that still counts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Invitation)]
+pub(crate) struct InvitationBody {
+    #[schema(value_type = String, format = "uuid")]
+    id: InvitationId,
+    /// Where it went.
+    #[schema(example = "ada@example.org")]
+    address: String,
+    /// `authenticated`, `staff` or `superuser`.
+    #[schema(example = "staff")]
+    role: &'static str,
+    /// What the administrator says the person is called.
+    name: Option<String>,
+    /// The account that wrote it; null for an operator at the command line.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    invited_by: Option<AccountId>,
+    #[schema(value_type = String, format = "date-time")]
+    created: Timestamp,
+    /// When it ends.
+    #[schema(value_type = String, format = "date-time")]
+    expires: Timestamp,
+}
+
+/// One page of the invitations that still count.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InvitationList)]
+pub(crate) struct InvitationListBody {
+    /// Newest first.
+    items: Vec<InvitationBody>,
+    /// Continues the list as `after`; null on the last page.
+    next: Option<String>,
 }
 
 /// What was in the link, and what the person chooses.
@@ -111,7 +156,8 @@ impl FromFields for RedeemBody {
 /// Invite somebody.
 ///
 /// A link goes to the address; the account exists when it is redeemed within a day. Staff invite to the role
-/// `authenticated` only. The invitation is over when who wrote it is locked or loses the role for it.
+/// `authenticated` only. The invitation is over when who wrote it is locked or loses the role for it, and when the address
+/// is invited anew.
 #[utoipa::path(
     post, path = "/v1/admin/accounts", tag = "administration", operation_id = "invite",
     security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
@@ -128,6 +174,51 @@ async fn invite(
     let invited = api.use_cases.invitations.invite(by, invite, &origin).await?;
     let body = InvitedBody { invitation_id: invited.id, expires: invited.expires_at };
     Ok((StatusCode::CREATED, Json(body)))
+}
+
+/// List the invitations that still count.
+///
+/// A page may be short, and still have a next one.
+#[utoipa::path(
+    get, path = "/v1/admin/invitations", tag = "administration", operation_id = "list_invitations",
+    security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
+    params(
+        ("limit" = Option<usize>, Query, description = "Invitations on the page, at most 200", minimum = 1, maximum = 200),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+    ),
+    responses((status = 200, description = "One page", body = InvitationListBody), AdministratorListProblems),
+)]
+async fn list(
+    State(api): State<Arc<Api>>,
+    AdministratorCaller(_): AdministratorCaller,
+    uri: Uri,
+) -> Result<Json<InvitationListBody>, Problem> {
+    let mut parameters = Parameters::of(&uri);
+    let page = parameters.page();
+    parameters.finish()?;
+    let page = api.use_cases.invitations.list(page).await?;
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(Json(InvitationListBody { items: page.items.into_iter().map(Into::into).collect(), next }))
+}
+
+/// Withdraw an invitation.
+///
+/// Its link opens nothing any more. Staff withdraw those to the role `authenticated` only.
+#[utoipa::path(
+    delete, path = "/v1/admin/invitations/{id}", tag = "administration", operation_id = "withdraw_invitation",
+    security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
+    params(("id" = String, Path, description = "The invitation", format = "uuid")),
+    responses((status = 204, description = "It is over"), AdministratorEndProblems),
+)]
+async fn withdraw(
+    State(api): State<Arc<Api>>,
+    Extension(origin): Extension<Origin>,
+    AdministratorCaller(by): AdministratorCaller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let id = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
+    api.use_cases.invitations.withdraw(by, id, &origin).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Redeem an invitation.
@@ -147,6 +238,31 @@ async fn redeem(
     let command = Redeem { token: body.token, password: body.password, name: body.name };
     let account_id = api.use_cases.invitations.redeem(command, &origin).await?;
     Ok((StatusCode::CREATED, Json(RedeemedBody { account_id })))
+}
+
+impl From<PendingInvitation> for InvitationBody {
+    fn from(pending: PendingInvitation) -> Self {
+        let PendingInvitation { id, invitation, created_at } = pending;
+        Self {
+            id,
+            address: invitation.address.as_typed().to_owned(),
+            role: invitation.role.as_str(),
+            name: invitation.name.map(|name| name.as_str().to_owned()),
+            invited_by: invitation.invited_by,
+            created: created_at,
+            expires: invitation.expires_at,
+        }
+    }
+}
+
+impl From<WithdrawError> for Problem {
+    fn from(error: WithdrawError) -> Self {
+        match error {
+            WithdrawError::NotFound => Self::new(ProblemType::NotFound),
+            WithdrawError::InsufficientRole => Self::new(ProblemType::AccessDenied),
+            WithdrawError::Store(error) => error.into(),
+        }
+    }
 }
 
 impl From<InviteError> for Problem {

@@ -7,9 +7,20 @@
 use std::sync::Arc;
 
 use symbolon_domain::{
-    access::Access, accounts::Accounts, audit::Audit, clock::Clock, entropy::Entropy,
-    invitations::Invitations, outbox::Outbox, passwords::Passwords, pii::PiiHasher, recovery::Recovery,
-    sessions::Sessions, sign_in::SignIn, sign_up::SignUp, signing_keys::TokenKeys,
+    access::Access,
+    accounts::Accounts,
+    audit::Audit,
+    clock::Clock,
+    entropy::Entropy,
+    invitations::Invitations,
+    outbox::Outbox,
+    passwords::Passwords,
+    pii::PiiHasher,
+    recovery::Recovery,
+    sessions::Sessions,
+    sign_in::SignIn,
+    sign_up::SignUp,
+    signing_keys::{SigningKeys, TokenKeys},
 };
 
 // What every request meets, from the wire inwards.
@@ -80,6 +91,8 @@ pub struct UseCases {
     pub outbox: Outbox,
     /// What happened.
     pub audit: Audit,
+    /// The keys that sign: for administrators.
+    pub signing_keys: SigningKeys,
     /// The public keys.
     pub keys: Arc<dyn TokenKeys>,
     /// Tells the time.

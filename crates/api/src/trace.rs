@@ -1,6 +1,6 @@
 //! What is logged of a request: one line, with its route and never its path or query, its caller only as a keyed
 //! hash, and nothing at all of its headers and body (G1, M6, C63). A failure of ours is logged once more, with its
-//! causes.
+//! causes. Where traces are sent (G3), it is a span with the same of it, without its caller.
 
 use std::{
     error::Error,
@@ -8,10 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::{Method, Request, StatusCode};
-use symbolon_domain::{actor::Origin, id::RequestId, pii::PiiHash};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use opentelemetry::{global, propagation::Extractor};
+use symbolon_domain::{TRACES, actor::Origin, id::RequestId, pii::PiiHash};
+use tracing::{Instrument as _, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{Api, problem::Problem};
+use crate::{Api, problem::Problem, serve::Peer};
 
 /// The route of requests that match none.
 const NO_ROUTE: &str = "none";
@@ -23,6 +26,8 @@ pub(crate) struct Observed {
     request_id: RequestId,
     caller: Option<PiiHash>,
     started: Instant,
+    /// What a collector gets; disabled where there is none.
+    traced: Span,
 }
 
 /// A request that was answered.
@@ -45,9 +50,12 @@ impl Observed {
     )]
     pub(crate) fn begin<B>(api: &Api, request: &Request<B>, origin: &Origin) -> Self {
         let route = request.extensions().get::<axum::extract::MatchedPath>();
+        let route = route.map_or(NO_ROUTE, |route| route.as_str()).to_owned();
+        let method = method(request.method());
         Self {
-            method: method(request.method()),
-            route: route.map_or(NO_ROUTE, |route| route.as_str()).to_owned(),
+            traced: traced(api, request, method, &route, origin.request_id),
+            method,
+            route,
             request_id: origin.request_id,
             caller: origin.ip.map(|ip| api.use_cases.pii.ip(ip)),
             started: Instant::now(),
@@ -59,9 +67,10 @@ impl Observed {
         &self.route
     }
 
-    /// The span that every line of this request's handler is in.
-    pub(crate) fn span(&self) -> tracing::Span {
-        tracing::info_span!("request", request_id = %self.request_id)
+    /// Runs this request's handler, with every line of it in the request's span.
+    pub(crate) async fn during<T>(&self, handler: impl Future<Output = T>) -> T {
+        let logged = tracing::info_span!("request", request_id = %self.request_id);
+        handler.instrument(logged).instrument(self.traced.clone()).await
     }
 
     /// Ends with its answer's status, and what went wrong if it was us.
@@ -90,7 +99,64 @@ impl Observed {
             caller = caller.map(tracing::field::display),
             "request"
         );
+        self.traced.record("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            self.traced.record("otel.status_code", "ERROR");
+        }
         Answered { method, route, status, duration }
+    }
+}
+
+/// The span of a request: its method and route, and never its path, query, headers or caller. A trace that has been
+/// begun is gone on with where the peer is a trusted proxy (`http.trusted_proxies`): from anybody else the header would
+/// let strangers choose what is kept, and hang their requests under the traces of others.
+fn traced<B>(
+    api: &Api,
+    request: &Request<B>,
+    method: &'static str,
+    route: &str,
+    request_id: RequestId,
+) -> Span {
+    let traced = tracing::info_span!(
+        target: TRACES,
+        parent: None,
+        "request",
+        otel.name = tracing::field::Empty,
+        otel.kind = "server",
+        otel.status_code = tracing::field::Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = tracing::field::Empty,
+        symbolon.request_id = %request_id,
+    );
+    if traced.is_disabled() {
+        return traced;
+    }
+    traced.record("otel.name", format_args!("{method} {route}"));
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+    let trusted = &api.settings.trusted_proxies;
+    if peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer))) {
+        let begun = global::get_text_map_propagator(|w3c| w3c.extract(&TraceParent(request.headers())));
+        // Fails only where traces are not sent, which was asked above.
+        drop(traced.set_parent(begun));
+    }
+    traced
+}
+
+/// A request's `traceparent` (W3C Trace Context), if it has just one. Its `tracestate` is free text, and not passed on.
+struct TraceParent<'a>(&'a HeaderMap);
+
+impl Extractor for TraceParent<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        let mut values = self.0.get_all(key).iter();
+        match (key, values.next(), values.next()) {
+            ("traceparent", Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent"]
     }
 }
 

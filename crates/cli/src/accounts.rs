@@ -1,4 +1,4 @@
-//! `symbolon account list|show|create|lock|unlock|compromised|role`: on the same use cases as HTTP, beside a running server.
+//! `symbolon account list|show|create|invitations|lock|unlock|compromised|role`: on the same use cases as HTTP, beside a running server.
 
 use serde::Serialize;
 use symbolon_domain::{
@@ -16,6 +16,7 @@ use crate::wiring::Service;
 use crate::{CommandError, CommandResult, page};
 
 mod administration;
+mod invitations;
 
 /// An account as an operator sees it.
 #[derive(Serialize)]
@@ -74,6 +75,10 @@ pub async fn run(command: &AccountCommand, service: &Service, output: &mut Outpu
         }
         AccountCommand::Show { account } => show(&find(account, service).await?, service, output).await,
         AccountCommand::Create(arguments) => administration::invite(arguments, service, output).await,
+        AccountCommand::Invitations(arguments) => invitations::list(arguments, service, output).await,
+        AccountCommand::WithdrawInvitation { invitation } => {
+            invitations::withdraw(invitation, service, output).await
+        }
         AccountCommand::Lock { account } => {
             administration::change(account, AccountChange::Lock, service, output).await
         }
@@ -108,7 +113,7 @@ async fn find(account: &str, service: &Service) -> Result<Account, CommandError>
 }
 
 /// An operator at this command line.
-fn operator(service: &Service) -> Origin {
+pub(crate) fn operator(service: &Service) -> Origin {
     let request_id = RequestId::new(service.clock.now(), &*service.entropy);
     Origin { request_id, ip: None, user_agent: None }
 }

@@ -125,6 +125,13 @@ pub enum AccountCommand {
     List(PageArguments),
     /// Invite somebody: the address gets a link that makes the account. For the very first superuser the link is printed.
     Create(InviteArguments),
+    /// List the invitations that nobody has redeemed yet.
+    Invitations(PageArguments),
+    /// End an invitation: its link opens nothing any more.
+    WithdrawInvitation {
+        /// The invitation's id.
+        invitation: String,
+    },
     /// Close an account and end its sessions.
     Lock {
         /// The account's id or e-mail address.

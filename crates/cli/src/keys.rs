@@ -12,6 +12,7 @@ use symbolon_domain::{
     signing_keys::{KeyState, RotateError, RotateWhen, SigningKey},
 };
 
+use crate::accounts::operator;
 use crate::arguments::KeysCommand;
 use crate::output::{Output, or_dash};
 use crate::wiring::{Service, WiringError};
@@ -65,12 +66,12 @@ pub async fn run(command: &KeysCommand, service: &Service, output: &mut Output<'
         KeysCommand::List => list(service, output).await,
         KeysCommand::Rotate { now } => {
             let when = if *now { RotateWhen::Now } else { RotateWhen::Published };
-            service.signing_keys.rotate(when, Actor::Operator).await?;
+            service.signing_keys.rotate(when, Actor::Operator, &operator(service)).await?;
             list(service, output).await
         }
         KeysCommand::Retire { kid } => {
             let id = kid.parse().map_err(|_| CommandError::Argument("not the id of a key"))?;
-            service.signing_keys.retire(id, Actor::Operator).await?;
+            service.signing_keys.retire(id, Actor::Operator, &operator(service)).await?;
             list(service, output).await
         }
         KeysCommand::RotateMaster => {

@@ -16,6 +16,7 @@ pub mod output;
 pub mod page;
 pub mod serve;
 pub mod settings;
+pub mod telemetry;
 pub mod test_mode;
 pub mod token;
 pub mod wiring;

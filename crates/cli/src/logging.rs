@@ -8,10 +8,13 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
 
-use crate::settings::{LogFormat, LogSettings};
+use symbolon_domain::TRACES;
 
-/// Sends what the process logs to standard error. A second call changes nothing.
-pub fn start(settings: &LogSettings) {
+use crate::settings::{LogFormat, LogSettings};
+use crate::telemetry::Telemetry;
+
+/// Sends what the process logs to standard error, and its spans to where traces go. A second call changes nothing.
+pub fn start(settings: &LogSettings, telemetry: Option<&Telemetry>) {
     let lines = fmt::layer().with_writer(io::stderr).with_target(false)
         // A log that cannot be written must not end a service that can serve.
         .log_internal_errors(false);
@@ -20,14 +23,20 @@ pub fn start(settings: &LogSettings) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let filter = EnvFilter::new(settings.level.as_str());
-    // Where a subscriber is there already, as in tests, that one goes on.
-    drop(registry().with(lines).with(filter).with(without_payloads()).try_init());
+    let Some(telemetry) = telemetry else {
+        // Where a subscriber is there already, as in tests, that one goes on.
+        drop(registry().with(lines).with(filter).with(without_payloads()).try_init());
+        return;
+    };
+    // Each has a filter of its own then: what is a trace's is no line's, and the other way round.
+    let lines = lines.with_filter(filter).with_filter(without_payloads());
+    drop(registry().with(lines).with(telemetry.layer()).try_init());
 }
 
 /// Keeps back what libraries say below the levels at which they show what passes through them: whole requests of AWS's
 /// clients with their messages, statements, frames. Whatever `log.level` says, that must not be written (G1, M6, C63).
 fn without_payloads() -> FilterFn {
-    filter_fn(|metadata| *metadata.level() <= most_verbose(metadata.target()))
+    filter_fn(|metadata| *metadata.level() <= most_verbose(metadata.target()) && metadata.target() != TRACES)
 }
 
 fn most_verbose(target: &str) -> LevelFilter {

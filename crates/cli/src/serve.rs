@@ -14,9 +14,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinHandle,
+    time::Instant,
 };
 
 use crate::settings::{Settings, StoreUrl};
+use crate::telemetry::{Telemetry, TelemetryError};
 use crate::test_mode::{RecordingCarrier, TestClock};
 use crate::wiring::{self, Service, Surroundings, WiringError};
 use crate::{CommandResult, logging};
@@ -31,6 +33,11 @@ mod workers;
 
 /// So long before it stops accepting the service says that it is not ready (X2).
 const NOT_READY_FIRST: Duration = Duration::from_millis(500);
+
+/// So long the traces that wait are sent for when the service ends, as its deadline allows (G4).
+const LONGEST_FLUSH: Duration = Duration::from_secs(3);
+/// And so long in any case.
+const LEAST_FLUSH: Duration = Duration::from_millis(250);
 
 /// Why the service did not run.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +67,9 @@ pub enum ServeError {
     /// Signals cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] io::Error),
+    /// Traces were asked for, and cannot be sent.
+    #[error("there are no traces")]
+    Telemetry(#[from] TelemetryError),
     /// The public listener cannot speak TLS.
     #[error("there is no TLS")]
     Tls(#[from] TlsError),
@@ -76,7 +86,8 @@ pub enum ServeError {
 /// # Errors
 /// It could not start, or could not end in order.
 pub async fn run(settings: Settings, test_mode: bool) -> CommandResult {
-    logging::start(&settings.log);
+    let telemetry = Telemetry::start(&settings.telemetry).map_err(ServeError::Telemetry)?;
+    logging::start(&settings.log, telemetry.as_ref());
     let running = if test_mode {
         start_in_test_mode(&settings).await?
     } else {
@@ -93,7 +104,13 @@ pub async fn run(settings: Settings, test_mode: bool) -> CommandResult {
     wait_for_signal().await.map_err(ServeError::Signals)?;
     tracing::info!("stopping");
     tell_supervisor(NotifyState::Stopping);
-    Ok(running.stop().await?)
+    let (deadline, stopping) = (Instant::now() + running.shutdown_timeout, running.stop());
+    let stopped = stopping.await;
+    if let Some(telemetry) = telemetry {
+        let left = deadline.saturating_duration_since(Instant::now());
+        telemetry.stop(left.clamp(LEAST_FLUSH, LONGEST_FLUSH)).await;
+    }
+    Ok(stopped?)
 }
 
 /// Tells systemd, where it has started us as a service of `Type=notify`, how far we are (G3, G4).
@@ -280,6 +297,7 @@ fn use_cases(service: &Service) -> UseCases {
         passwords: service.passwords.clone(),
         sessions: service.sessions.clone(),
         outbox: service.outbox.clone(),
+        signing_keys: service.signing_keys.clone(),
         keys: service.tokens.clone(),
         clock: Arc::clone(&service.clock),
         entropy: Arc::clone(&service.entropy),

@@ -33,6 +33,7 @@ mod smtp;
 mod sources;
 mod store;
 mod sweeper;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod web_origin;
@@ -73,6 +74,7 @@ pub use store::{
     StoreSettings, StoreUrl,
 };
 pub use sweeper::SweeperSettings;
+pub use telemetry::{InvalidOtlpEndpoint, OtlpEndpoint, OtlpSettings, TelemetrySettings};
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
 /// Where data lives when nothing is said.
@@ -119,6 +121,8 @@ pub struct Settings {
     pub sweeper: SweeperSettings,
     /// What is logged.
     pub log: LogSettings,
+    /// Traces for a collector.
+    pub telemetry: TelemetrySettings,
 }
 
 impl Settings {
@@ -146,6 +150,7 @@ impl Settings {
             audit: AuditSettings::default(),
             sweeper: SweeperSettings::default(),
             log: LogSettings::default(),
+            telemetry: TelemetrySettings::default(),
         }
     }
 
@@ -165,6 +170,7 @@ impl Settings {
         self.access.conflicts(&mut found);
         self.store.conflicts(&mut found);
         self.messages.conflicts(&mut found);
+        self.telemetry.conflicts(&mut found);
         if self.http.listen == self.management.listen && self.http.listen.port() != 0 {
             let message = format!(
                 "is {}, as `http.listen` is: health and metrics need a listener of their own",

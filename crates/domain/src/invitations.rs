@@ -2,7 +2,7 @@
 //!
 //! The link in the mail proves the address. Whoever redeems it chooses the password, and signs in afterwards like
 //! anybody else. An invitation counts while its writer may still write it: one who was locked or lost their role
-//! leaves no door open.
+//! leaves no door open. An address has one invitation at a time: the newest.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,12 +19,17 @@ mod invite;
 mod model;
 mod redeem;
 mod store;
+mod withdraw;
 
 pub use self::{
     invite::{Invite, InviteError, Invited},
-    model::{Invitation, NewInvitation, RedeemInvitation, Superusers},
+    model::{
+        Invitation, NewInvitation, PendingInvitation, RedeemInvitation, Superusers, WithdrawInvitation,
+        Withdrawn,
+    },
     redeem::{Redeem, RedeemError},
     store::{InvitationStore, RedeemRefusal, WriteInvitationError},
+    withdraw::WithdrawError,
 };
 
 /// How invitations are made.

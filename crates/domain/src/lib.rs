@@ -43,3 +43,7 @@ pub mod sweeper;
 
 // All that is kept, on one engine.
 pub mod store;
+
+/// The `tracing` target of the spans that go to a collector, where one is configured (G3), and to no log: what is in
+/// them must be neither secret nor personal.
+pub const TRACES: &str = "symbolon::traces";

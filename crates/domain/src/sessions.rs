@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{
-    actor::Origin,
-    audit::{Act, Refusals},
+    actor::{Actor, Origin},
+    audit::{Act, Refusal, Refusals},
     clock::{Clock, Timestamp},
     entropy::Entropy,
     id::{AccountId, RefreshTokenId, SessionId},
@@ -106,6 +106,11 @@ pub struct SessionGrant {
     pub refresh_expires_in: Duration,
 }
 
+/// The sign-in is older than what is sensitive allows.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the sign-in is too old for this")]
+pub struct StaleSignIn;
+
 impl Sessions {
     /// Over these ports, with these limits.
     #[must_use]
@@ -167,9 +172,17 @@ impl Sessions {
 
     /// Has this person proved themselves so lately that they may do what is sensitive (F7, RFC 9470)? `max_age` is the
     /// last age that is fresh enough.
-    #[must_use]
-    pub fn is_fresh(&self, signed_in: &SignedIn) -> bool {
-        signed_in.authenticated_at + self.settings.fresh_for >= self.ports.clock.now()
+    ///
+    /// # Errors
+    /// Not lately enough, which is noted.
+    pub fn require_fresh(&self, signed_in: &SignedIn, origin: &Origin) -> Result<(), StaleSignIn> {
+        if signed_in.authenticated_at + self.settings.fresh_for >= self.ports.clock.now() {
+            return Ok(());
+        }
+        let (act, actor) = (Act::FRESH_SIGN_IN_ASKED, Actor::Account(signed_in.account_id));
+        let subject = Some(signed_in.session_id.into());
+        self.ports.refusals.note_refusal(Refusal { act, reason: "stale", actor, subject }, origin);
+        Err(StaleSignIn)
     }
 
     /// What the client gets for a session that was written.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 use crate::{
-    actor::Actor,
     audit::Act,
     clock::{Clock, Timestamp},
     entropy::Entropy,
@@ -99,7 +98,7 @@ impl SigningKeys {
         let mut keys = self.ports.store.list().await?;
         if keys.is_empty() {
             let first = self.generate(1, KeyLife { signs_from: now, retires_at: None }, now)?;
-            let effects = self.effects(Act::SIGNING_KEY_CREATED, first.id, Actor::System, now);
+            let effects = self.effects(Act::SIGNING_KEY_CREATED, first.id, now);
             self.ports.store.insert_first(first, effects).await?;
             keys = self.ports.store.list().await?;
         }

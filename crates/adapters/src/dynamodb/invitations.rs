@@ -5,11 +5,13 @@ use async_trait::async_trait;
 use symbolon_domain::{
     accounts::Name,
     actor::Role,
+    clock::Timestamp,
     id::{AccountId, InvitationId},
     invitations::{
-        Invitation, InvitationStore, NewInvitation, RedeemInvitation, RedeemRefusal, Superusers,
-        WriteInvitationError,
+        Invitation, InvitationStore, NewInvitation, PendingInvitation, RedeemInvitation, RedeemRefusal,
+        Superusers, WithdrawInvitation, Withdrawn, WriteInvitationError,
     },
+    page::{Page, PageRequest},
     secret::SecretHash,
     store_error::StoreError,
 };
@@ -29,18 +31,39 @@ use super::{
 #[async_trait]
 impl InvitationStore for DynamoStore {
     async fn write(&self, command: NewInvitation) -> Result<Superusers, WriteInvitationError> {
-        self.settle(&keys::invitation(command.id), || write(self, &command)).await?
+        // Who invites the same address waits: a crowd would only replace each other's.
+        self.settle(&keys::invited(&command.invitation.address), || write(self, &command)).await?
     }
 
     async fn find(&self, id: InvitationId, hash: SecretHash) -> Result<Option<Invitation>, StoreError> {
-        let Some(found) = find(self, id, hash).await? else { return Ok(None) };
-        let invitation = invitation(&found)?;
-        let is_over = self.sign_up_epoch(&invitation.address).await? != epoch(&found)?;
-        let is_backed = match invitation.invited_by {
-            Some(inviter) => stands(&found, self.get(keys::account(inviter)).await?.as_ref())?,
-            None => true,
-        };
-        Ok((!is_over && is_backed).then_some(invitation))
+        match find(self, id, hash).await? {
+            Some(found) => counting(self, &found).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn list(&self, page: PageRequest, now: Timestamp) -> Result<Page<PendingInvitation>, StoreError> {
+        let rows = self.newest(keys::invitations, page).await?;
+        let ids = rows.iter().map(|row| row.id("invitations.sk").map(InvitationId::from_bytes));
+        let ids = ids.collect::<Result<Vec<_>, _>>()?;
+        let listed = Page::from_rows(ids, page, |id| *id.as_bytes());
+        let keys: Vec<_> = listed.items.iter().map(|id| keys::invitation(*id)).collect();
+        let mut items = Vec::with_capacity(listed.items.len());
+        for (id, found) in listed.items.into_iter().zip(self.get_many(&keys).await?) {
+            let Some(found) = found else { continue };
+            if let Some(invitation) = counting(self, &found).await?.filter(|it| now < it.expires_at) {
+                items.push(PendingInvitation {
+                    id,
+                    invitation,
+                    created_at: found.time("invitations.created_at")?,
+                });
+            }
+        }
+        Ok(Page { items, next: listed.next })
+    }
+
+    async fn withdraw(&self, command: WithdrawInvitation) -> Result<Withdrawn, StoreError> {
+        self.settle(&keys::invitation(command.id), || withdraw(self, &command)).await
     }
 
     async fn redeem(&self, command: RedeemInvitation) -> Result<(), RedeemRefusal> {
@@ -52,6 +75,53 @@ async fn find(store: &DynamoStore, id: InvitationId, hash: SecretHash) -> Result
     let Some(found) = store.get(keys::invitation(id)).await? else { return Ok(None) };
     let is_theirs = found.hash("invitations.hash")? == hash;
     Ok(is_theirs.then_some(found))
+}
+
+/// What an invitation is about, unless its address was verified since, or its writer may not invite any more.
+async fn counting(store: &DynamoStore, found: &Found) -> Result<Option<Invitation>, StoreError> {
+    let invitation = invitation(found)?;
+    let is_over = store.sign_up_epoch(&invitation.address).await? != epoch(found)?;
+    let is_backed = match invitation.invited_by {
+        Some(inviter) => stands(found, store.get(keys::account(inviter)).await?.as_ref())?,
+        None => true,
+    };
+    Ok((!is_over && is_backed).then_some(invitation))
+}
+
+/// The invitation that an address has at present: its id, as the pointer says it, and what it is about.
+async fn earlier(
+    store: &DynamoStore,
+    invitation: &Invitation,
+) -> Result<Option<(InvitationId, Option<Invitation>)>, StoreError> {
+    let Some(pointer) = store.get(keys::invited(&invitation.address)).await? else { return Ok(None) };
+    let id = InvitationId::from_bytes(pointer.id("invited.invitation_id")?);
+    let found = store.get(keys::invitation(id)).await?;
+    Ok(Some((id, found.as_ref().map(self::invitation).transpose()?)))
+}
+
+fn points_to(id: InvitationId) -> Expression {
+    unchanged("invitation_id", Some(text(id.to_string())))
+}
+
+async fn withdraw(store: &DynamoStore, command: &WithdrawInvitation) -> Turn<Withdrawn> {
+    let Some(found) = store.get(keys::invitation(command.id)).await? else {
+        return Ok(Some(Withdrawn::NotFound));
+    };
+    let invitation = invitation(&found)?;
+    if !command.by.may_act_on(invitation.role) {
+        return Ok(Some(Withdrawn::InsufficientRole));
+    }
+    let mut transaction = Transaction::default();
+    let is_there = unchanged("hash", Some(bytes(found.hash("invitations.hash")?.as_bytes())));
+    transaction.delete_if(keys::invitation(command.id), is_there);
+    transaction.delete(keys::listed_invitation(command.id));
+    if let Some((id, _)) = earlier(store, &invitation).await?
+        && id == command.id
+    {
+        transaction.delete_if(keys::invited(&invitation.address), points_to(id));
+    }
+    effects::write(&mut transaction, &command.effects);
+    Ok(store.transact(transaction).await?.then(Withdrawn::Done))
 }
 
 fn invitation(found: &Found) -> Result<Invitation, StoreError> {
@@ -122,6 +192,21 @@ async fn write(
         .until(invitation.expires_at);
     let mut transaction = Transaction::default();
     transaction.create(item);
+    transaction.put(Item::new(keys::listed_invitation(command.id)).until(invitation.expires_at));
+    let pointer = Item::new(keys::invited(&invitation.address))
+        .with("invitation_id", text(command.id.to_string()))
+        .until(invitation.expires_at);
+    match earlier(store, invitation).await? {
+        None => transaction.create(pointer),
+        Some((id, replaced)) => {
+            if replaced.is_some_and(|it| !command.may_replace(it.role, it.expires_at)) {
+                return Ok(Some(Err(WriteInvitationError::InsufficientRole)));
+            }
+            transaction.put_if(pointer, points_to(id));
+            transaction.delete(keys::invitation(id));
+            transaction.delete(keys::listed_invitation(id));
+        }
+    }
     transaction.check(keys::email(&invitation.address), address.is_unchanged);
     effects::write(&mut transaction, &command.effects);
     let superusers = superusers(store).await?;
@@ -156,6 +241,9 @@ async fn redeem(store: &DynamoStore, command: &RedeemInvitation) -> Turn<Result<
     }
     let is_there = unchanged("hash", Some(bytes(command.hash.as_bytes())));
     transaction.delete_if(keys::invitation(command.id), is_there);
+    transaction.delete(keys::listed_invitation(command.id));
+    // Whichever invitation it leads to is over with the address's verification.
+    transaction.delete(keys::invited(&invitation.address));
     let taken = Item::new(keys::email(&invitation.address))
         .with("account_id", text(command.account_id.to_string()))
         .with("sign_up_epoch", number(address.epoch.saturating_add(1)));

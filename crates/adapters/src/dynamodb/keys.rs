@@ -64,6 +64,20 @@ pub(super) fn invitation(id: InvitationId) -> Key {
     Key::root(format!("invitation#{id}"))
 }
 
+/// The partition of one shard of the list of all invitations.
+pub(super) fn invitations(shard: u8) -> String {
+    format!("invitations#{shard}")
+}
+
+pub(super) fn listed_invitation(id: InvitationId) -> Key {
+    Key { pk: invitations(shard(id.as_bytes())), sk: id.to_string() }
+}
+
+/// The invitation that an address has.
+pub(super) fn invited(address: &EmailAddress) -> Key {
+    Key::root(format!("invited#{}", address.normalized()))
+}
+
 /// What an address leads to.
 pub(super) fn email(address: &EmailAddress) -> Key {
     Key::root(format!("email#{}", address.normalized()))

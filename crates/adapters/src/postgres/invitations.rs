@@ -6,22 +6,24 @@ use async_trait::async_trait;
 use symbolon_domain::{
     accounts::Name,
     actor::Role,
+    clock::Timestamp,
     id::{AccountId, InvitationId},
     invitations::{
-        Invitation, InvitationStore, NewInvitation, RedeemInvitation, RedeemRefusal, Superusers,
-        WriteInvitationError,
+        Invitation, InvitationStore, NewInvitation, PendingInvitation, RedeemInvitation, RedeemRefusal,
+        Superusers, WithdrawInvitation, Withdrawn, WriteInvitationError,
     },
+    page::{Page, PageRequest},
     secret::SecretHash,
     store_error::StoreError,
 };
 
 use super::{
     PostgresStore,
-    accounts::{self, NewAccount},
+    accounts::{self, NewAccount, page_bounds},
     commands::Db,
     effects,
     failure::Failure,
-    rows::{Columns, change, first, is_there, values},
+    rows::{Columns, all, change, first, is_there, values},
     sign_up,
 };
 use crate::sql;
@@ -36,6 +38,9 @@ const LOCK_ADDRESS: &str = "
 /// Keeps the sign-ups of an address: who completes one of them waits.
 const LOCK_SIGN_UPS: &str = "SELECT id FROM sign_ups WHERE normalized = $1 ORDER BY id FOR UPDATE";
 
+/// Who invites the same address waits until the end of the transaction: there may be no row yet to lock.
+const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) IS NULL";
+
 #[async_trait]
 impl InvitationStore for PostgresStore {
     async fn write(&self, command: NewInvitation) -> Result<Superusers, WriteInvitationError> {
@@ -47,6 +52,19 @@ impl InvitationStore for PostgresStore {
         self.runner
             .read(|db| Box::pin(first(db, sql::invitations::FIND, values![id, hash], invitation)))
             .await
+    }
+
+    async fn list(&self, page: PageRequest, now: Timestamp) -> Result<Page<PendingInvitation>, StoreError> {
+        let (before, most) = page_bounds(page);
+        let rows = self
+            .runner
+            .read(|db| Box::pin(all(db, sql::invitations::LIST, values![before, now, most], pending)))
+            .await?;
+        Ok(Page::from_rows(rows, page, |pending| *pending.id.as_bytes()))
+    }
+
+    async fn withdraw(&self, command: WithdrawInvitation) -> Result<Withdrawn, StoreError> {
+        self.runner.transaction(|db| Box::pin(withdraw(db, &command))).await
     }
 
     async fn redeem(&self, command: RedeemInvitation) -> Result<(), RedeemRefusal> {
@@ -64,11 +82,44 @@ fn invitation(columns: &mut Columns<'_>) -> Result<Invitation, Failure> {
     })
 }
 
+fn pending(columns: &mut Columns<'_>) -> Result<PendingInvitation, Failure> {
+    let id = InvitationId::from_bytes(columns.id("invitations.id")?);
+    let created_at = columns.timestamp("invitations.created_at")?;
+    Ok(PendingInvitation { id, created_at, invitation: invitation(columns)? })
+}
+
+fn earlier(columns: &mut Columns<'_>) -> Result<(Role, Timestamp), Failure> {
+    Ok((columns.parsed("invitations.role", Role::parse)?, columns.timestamp("invitations.expires_at")?))
+}
+
+/// The role of an invitation never changes, so that it may be asked before the row is taken away.
+async fn withdraw(db: &mut Db<'_>, command: &WithdrawInvitation) -> Result<Withdrawn, Failure> {
+    let role = |columns: &mut Columns<'_>| columns.parsed("invitations.role", Role::parse);
+    match first(db, sql::invitations::ROLE, values![command.id], role).await? {
+        None => return Ok(Withdrawn::NotFound),
+        Some(role) if !command.by.may_act_on(role) => return Ok(Withdrawn::InsufficientRole),
+        Some(_) => {}
+    }
+    if !change(db, sql::invitations::END, values![command.id]).await? {
+        return Ok(Withdrawn::NotFound);
+    }
+    effects::write(db, &command.effects).await?;
+    Ok(Withdrawn::Done)
+}
+
 async fn write(
     db: &mut Db<'_>,
     command: &NewInvitation,
 ) -> Result<Result<Superusers, WriteInvitationError>, Failure> {
     let Invitation { address, role, name, invited_by, expires_at } = &command.invitation;
+    change(db, LOCK_WRITERS, values![address.normalized()]).await?;
+    let earlier = all(db, sql::invitations::OF_ADDRESS, values![address.normalized()], earlier).await?;
+    if earlier.iter().any(|(role, expires_at)| !command.may_replace(*role, *expires_at)) {
+        return Ok(Err(WriteInvitationError::InsufficientRole));
+    }
+    // Waits for whoever redeems the earlier one, so that the account is seen below; of an address that is taken there is
+    // none to end.
+    change(db, sql::invitations::END_ADDRESS, values![address.normalized()]).await?;
     // An address that is taken at this very moment makes an invitation that nobody can redeem.
     if is_there(db, sql::accounts::EMAIL_IS_TAKEN, values![address.normalized()]).await? {
         return Ok(Err(WriteInvitationError::AddressTaken));

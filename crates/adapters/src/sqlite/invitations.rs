@@ -5,20 +5,22 @@ use rusqlite::params;
 use symbolon_domain::{
     accounts::Name,
     actor::Role,
+    clock::Timestamp,
     id::{AccountId, InvitationId},
     invitations::{
-        Invitation, InvitationStore, NewInvitation, RedeemInvitation, RedeemRefusal, Superusers,
-        WriteInvitationError,
+        Invitation, InvitationStore, NewInvitation, PendingInvitation, RedeemInvitation, RedeemRefusal,
+        Superusers, WithdrawInvitation, Withdrawn, WriteInvitationError,
     },
+    page::{Page, PageRequest},
     secret::SecretHash,
     store_error::StoreError,
 };
 
 use super::{
     SqliteStore,
-    accounts::{self, NewAccount},
+    accounts::{self, NewAccount, page_bounds},
     effects,
-    rows::{Columns, Failure, change, first, is_there},
+    rows::{Columns, Failure, all, change, first, is_there},
     writer::Write,
 };
 use crate::sql;
@@ -32,6 +34,17 @@ impl InvitationStore for SqliteStore {
     async fn find(&self, id: InvitationId, hash: SecretHash) -> Result<Option<Invitation>, StoreError> {
         let values = params![id.as_bytes(), hash.as_bytes()];
         self.read(|db| first(db, sql::invitations::FIND, values, invitation))
+    }
+
+    async fn list(&self, page: PageRequest, now: Timestamp) -> Result<Page<PendingInvitation>, StoreError> {
+        let (before, most) = page_bounds(page);
+        let rows =
+            self.read(|db| all(db, sql::invitations::LIST, params![before, now.micros(), most], pending))?;
+        Ok(Page::from_rows(rows, page, |pending| *pending.id.as_bytes()))
+    }
+
+    async fn withdraw(&self, command: WithdrawInvitation) -> Result<Withdrawn, StoreError> {
+        self.write(move |db| withdraw(db, &command)).await
     }
 
     async fn redeem(&self, command: RedeemInvitation) -> Result<(), RedeemRefusal> {
@@ -49,6 +62,29 @@ fn invitation(columns: &mut Columns<'_>) -> Result<Invitation, Failure> {
     })
 }
 
+fn pending(columns: &mut Columns<'_>) -> Result<PendingInvitation, Failure> {
+    let id = InvitationId::from_bytes(columns.bytes("invitations.id")?);
+    let created_at = columns.timestamp("invitations.created_at")?;
+    Ok(PendingInvitation { id, created_at, invitation: invitation(columns)? })
+}
+
+fn earlier(columns: &mut Columns<'_>) -> Result<(Role, Timestamp), Failure> {
+    Ok((columns.parsed("invitations.role", Role::parse)?, columns.timestamp("invitations.expires_at")?))
+}
+
+fn withdraw(db: &Write<'_>, command: &WithdrawInvitation) -> Result<Withdrawn, Failure> {
+    let role = |columns: &mut Columns<'_>| columns.parsed("invitations.role", Role::parse);
+    match first(db, sql::invitations::ROLE, [command.id.as_bytes()], role)? {
+        None => Ok(Withdrawn::NotFound),
+        Some(role) if !command.by.may_act_on(role) => Ok(Withdrawn::InsufficientRole),
+        Some(_) => {
+            change(db, sql::invitations::END, [command.id.as_bytes()])?;
+            effects::write(db, &command.effects)?;
+            Ok(Withdrawn::Done)
+        }
+    }
+}
+
 fn write(
     db: &Write<'_>,
     command: &NewInvitation,
@@ -57,6 +93,11 @@ fn write(
     if is_there(db, sql::accounts::EMAIL_IS_TAKEN, [address.normalized()])? {
         return Ok(Err(WriteInvitationError::AddressTaken));
     }
+    let earlier = all(db, sql::invitations::OF_ADDRESS, [address.normalized()], earlier)?;
+    if earlier.iter().any(|(role, expires_at)| !command.may_replace(*role, *expires_at)) {
+        return Ok(Err(WriteInvitationError::InsufficientRole));
+    }
+    change(db, sql::invitations::END_ADDRESS, [address.normalized()])?;
     let values = params![
         command.id.as_bytes(),
         command.hash.as_bytes(),

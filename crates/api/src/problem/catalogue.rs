@@ -68,6 +68,12 @@ problems! {
         "Make somebody else a superuser first.";
     AccountCompromised = "account_compromised", CONFLICT, "The account is marked compromised",
         "It is closed already, and opens only when its owner has recovered it with a new password.";
+    KeyPublished = "key_published", CONFLICT, "The next key is published already",
+        "It signs from its `signs_from` on. With `now=true` another one is made, which signs at once.";
+    KeysChanged = "keys_changed", CONFLICT, "Another key was made or retired meanwhile",
+        "Nothing was changed by this request. Look at the keys, then try again.";
+    LastSigningKey = "last_signing_key", CONFLICT, "It is the only key that may sign",
+        "Make another one first (`POST /v1/admin/signing-keys/rotate?now=true`), and wait until it signs.";
     Gone = "gone", GONE, "This is over",
         "It was completed, ended or has expired. Start again.";
     CodeExpired = "code_expired", GONE, "The code has expired",

@@ -92,6 +92,14 @@ documented! {
     AdministratorEndProblems = [] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound;
     /// Of inviting somebody.
     InviteProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied AddressTaken;
+    /// Of making a signing key.
+    KeyRotationProblems = []
+        InvalidRequest Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied KeyPublished
+        KeysChanged;
+    /// Of retiring a signing key.
+    KeyRetirementProblems = []
+        Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied NotFound KeysChanged
+        LastSigningKey;
     /// Of ending something of one's own.
     EndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending many things of one's own.

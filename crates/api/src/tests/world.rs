@@ -38,7 +38,8 @@ use symbolon_domain::{
     sign_in::{SignIn, SignInPorts, SignInSettings},
     sign_up::{SignUp, SignUpPorts, SignUpSettings},
     signing_keys::{
-        GeneratedKey, JwtType, KeyError, OpenedKey, SignError, SigningAlgorithm, TokenFault, TokenKeys,
+        GeneratedKey, JwtType, KeyError, KeySchedule, OpenedKey, SignError, SigningAlgorithm,
+        SigningKeyPorts, SigningKeySettings, SigningKeys, TokenFault, TokenKeys,
     },
     store_error::StoreError,
 };
@@ -125,6 +126,23 @@ impl World {
             passwords,
             sessions,
             outbox,
+            signing_keys: SigningKeys::new(
+                SigningKeyPorts {
+                    store: Arc::<Self>::clone(self),
+                    sealer: Arc::<Self>::clone(self),
+                    tokens: Arc::<Self>::clone(self),
+                    clock: Arc::clone(&clock),
+                    entropy: Arc::clone(&entropy),
+                },
+                SigningKeySettings {
+                    algorithm: SigningAlgorithm::Es256,
+                    schedule: KeySchedule {
+                        rotate_every: Duration::from_secs(7_776_000),
+                        publish_before: Duration::from_secs(86_400),
+                        longest_token_life: Duration::from_secs(900),
+                    },
+                },
+            ),
             keys: Arc::<Self>::clone(self),
             clock,
             entropy,

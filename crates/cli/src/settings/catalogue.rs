@@ -33,6 +33,7 @@ pub struct Key {
 enum Kind {
     Text,
     Integer,
+    Number,
     Duration,
     Boolean,
     List,
@@ -160,7 +161,7 @@ impl Key {
         match self.kind {
             Kind::Text => Value::from(text),
             Kind::List if !text.trim_start().starts_with('[') => read_any(&format!("[{text}]")),
-            Kind::List | Kind::Integer | Kind::Boolean | Kind::Duration => read_any(text),
+            Kind::List | Kind::Integer | Kind::Number | Kind::Boolean | Kind::Duration => read_any(text),
         }
     }
 
@@ -183,6 +184,7 @@ impl Key {
         match self.kind {
             Kind::Text => value.as_str().is_some(),
             Kind::Integer => integer(value).is_some(),
+            Kind::Number => number(value).is_some(),
             Kind::Duration => duration(value).is_some(),
             Kind::Boolean => value.to_bool().is_some(),
             Kind::List => value.as_array().is_some(),
@@ -192,6 +194,7 @@ impl Key {
     fn is_in_range(&self, value: &Value) -> bool {
         let measure = match self.kind {
             Kind::Integer => integer(value).map(|number| number as f64),
+            Kind::Number => number(value),
             Kind::Duration => duration(value).map(|duration| duration.to_std().as_secs_f64()),
             Kind::Text | Kind::Boolean | Kind::List => None,
         };
@@ -230,6 +233,9 @@ impl Key {
                 "a whole number{}",
                 range_in_words(self.minimum, self.maximum, |number| number.to_string())
             ),
+            Kind::Number => {
+                format!("a number{}", range_in_words(self.minimum, self.maximum, |number| number.to_string()))
+            }
             Kind::Duration => {
                 let range = range_in_words(self.minimum, self.maximum, |seconds| {
                     Duration::from_millis((seconds * 1_000.0) as u64).to_string()
@@ -246,6 +252,7 @@ impl Kind {
         match (has("string"), has("integer")) {
             (true, true) => Self::Duration,
             (false, true) => Self::Integer,
+            (false, false) if has("number") => Self::Number,
             (false, false) if has("boolean") => Self::Boolean,
             (false, false) if has("array") => Self::List,
             _ => Self::Text,
@@ -267,6 +274,17 @@ fn choices(schema: &Map<String, Json>) -> Vec<String> {
 
 fn integer(value: &Value) -> Option<i128> {
     value.to_i128().or_else(|| value.to_u128().and_then(|number| i128::try_from(number).ok()))
+}
+
+/// A number, whole or not; those that are none (`nan`) and those without end are out of every range.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Num(_, number) => number
+            .to_f64()
+            .or_else(|| integer(value).map(|whole| whole as f64))
+            .filter(|number| number.is_finite()),
+        _ => None,
+    }
 }
 
 fn duration(value: &Value) -> Option<Duration> {

@@ -56,6 +56,23 @@ impl Accounts {
         })
     }
 
+    /// Does the caller administer everything?
+    ///
+    /// # Errors
+    /// Less than that, which is noted.
+    pub fn superuser(&self, caller: &SignedIn, origin: &Origin) -> Result<Administrator, NotAdministrator> {
+        match self.administrator(caller, origin)? {
+            by @ (Administrator::Superuser(_) | Administrator::Operator) => Ok(by),
+            by @ Administrator::Staff(_) => {
+                let reason = AdministrationRefusal::InsufficientRole.as_str();
+                let act = Act::ADMINISTRATION_CALLED;
+                let refusal = Refusal { act, reason, actor: by.actor(), subject: None };
+                self.ports.refusals.note_refusal(refusal, origin);
+                Err(NotAdministrator)
+            }
+        }
+    }
+
     /// Makes a change to an account and gives it back as it is then.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ impl Act {
     pub const SESSION_REVOKED: Self = Self::named("session.revoked");
     /// Every session of an account was ended, or every other one.
     pub const SESSIONS_REVOKED: Self = Self::named("sessions.revoked");
+    /// Something sensitive was asked for, which takes a fresh sign-in (F7).
+    pub const FRESH_SIGN_IN_ASKED: Self = Self::named("session.fresh_sign_in_asked");
     /// An account's own fields were changed.
     pub const ACCOUNT_UPDATED: Self = Self::named("account.updated");
     /// An account was locked by an administrator.
@@ -56,6 +58,8 @@ impl Act {
     pub const INVITATION_CREATED: Self = Self::named("invitation.created");
     /// An invitation was redeemed: the account exists.
     pub const INVITATION_REDEEMED: Self = Self::named("invitation.redeemed");
+    /// An invitation was ended before it was redeemed.
+    pub const INVITATION_WITHDRAWN: Self = Self::named("invitation.withdrawn");
     /// An administrators' endpoint was called.
     pub const ADMINISTRATION_CALLED: Self = Self::named("administration.called");
     /// Somebody asked what somebody may do.

@@ -41,7 +41,7 @@ pub struct Invited {
 /// Why nobody was invited.
 #[derive(Debug, thiserror::Error)]
 pub enum InviteError {
-    /// Only a superuser invites staff and superusers.
+    /// Only a superuser invites staff and superusers, and replaces an invitation to be one.
     #[error("only a superuser may invite to this role")]
     InsufficientRole,
     /// An account has the address. Administrators may see all accounts.
@@ -53,7 +53,7 @@ pub enum InviteError {
 }
 
 impl Invitations {
-    /// Writes an invitation and sends its link to the address.
+    /// Writes an invitation and sends its link to the address. An earlier one of the address is over then.
     ///
     /// # Errors
     /// See [`InviteError`].
@@ -75,6 +75,10 @@ impl Invitations {
             Err(WriteInvitationError::AddressTaken) => {
                 self.refused(by, "address_taken", origin);
                 return Err(InviteError::AddressTaken);
+            }
+            Err(WriteInvitationError::InsufficientRole) => {
+                self.refused(by, AdministrationRefusal::InsufficientRole.as_str(), origin);
+                return Err(InviteError::InsufficientRole);
             }
             Err(WriteInvitationError::Store(error)) => return Err(error.into()),
         };
@@ -101,7 +105,7 @@ impl Invitations {
         let Invite { address, role, name } = invite;
         let invitation = Invitation { address, role, name, invited_by: by.account(), expires_at };
         let effects = Effects::event_and_message(event.on(id).because(role.as_str()), message);
-        Ok((NewInvitation { id, hash: token.hash(), invitation, created_at: now, effects }, link))
+        Ok((NewInvitation { id, hash: token.hash(), invitation, by, created_at: now, effects }, link))
     }
 
     /// The token stands behind `#`, where no server and no proxy sees it.

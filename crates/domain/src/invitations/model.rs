@@ -20,10 +20,54 @@ pub struct NewInvitation {
     pub hash: SecretHash,
     /// What it is about.
     pub invitation: Invitation,
+    /// Who writes it.
+    pub by: Administrator,
     /// When it was written.
     pub created_at: Timestamp,
     /// The message and the event.
     pub effects: Effects,
+}
+
+impl NewInvitation {
+    /// May it take the place of an earlier one of its address, to this role and until then? One that has expired is in
+    /// nobody's way; another one must be the writer's to withdraw. To be asked inside the write.
+    #[must_use]
+    pub fn may_replace(&self, role: Role, expires_at: Timestamp) -> bool {
+        self.created_at >= expires_at || self.by.may_act_on(role)
+    }
+}
+
+/// An invitation that still counts, as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingInvitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// What it is about.
+    pub invitation: Invitation,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+/// Ends an invitation before anybody redeems it.
+#[derive(Clone, Debug)]
+pub struct WithdrawInvitation {
+    /// Which.
+    pub id: InvitationId,
+    /// Who withdraws it: whoever may invite to its role.
+    pub by: Administrator,
+    /// The event.
+    pub effects: Effects,
+}
+
+/// What became of a withdrawal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// The link opens nothing any more.
+    Done,
+    /// It is not there, or not any more: redeemed, replaced, withdrawn or swept.
+    NotFound,
+    /// Its role is above that of who would withdraw it.
+    InsufficientRole,
 }
 
 /// What an invitation is about.

@@ -2,8 +2,16 @@
 
 use async_trait::async_trait;
 
-use super::{Invitation, NewInvitation, RedeemInvitation, Superusers};
-use crate::{id::InvitationId, secret::SecretHash, store_error::StoreError};
+use super::{
+    Invitation, NewInvitation, PendingInvitation, RedeemInvitation, Superusers, WithdrawInvitation, Withdrawn,
+};
+use crate::{
+    clock::Timestamp,
+    id::InvitationId,
+    page::{Page, PageRequest},
+    secret::SecretHash,
+    store_error::StoreError,
+};
 
 /// Why no invitation was written.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +19,9 @@ pub enum WriteInvitationError {
     /// An account has the address.
     #[error("the address has an account")]
     AddressTaken,
+    /// The address has an invitation that its writer may not replace ([`NewInvitation::may_replace`]).
+    #[error("the address has an invitation to a higher role")]
+    InsufficientRole,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -30,11 +41,18 @@ pub enum RedeemRefusal {
 /// Keeps invitations.
 #[async_trait]
 pub trait InvitationStore: Send + Sync {
-    /// Writes an invitation and its message, unless an account has the address. Tells whether there is a superuser.
+    /// Writes an invitation and its message, unless an account has the address. One that the address has already is
+    /// replaced: of N at once exactly one is left. Tells whether there is a superuser.
     async fn write(&self, command: NewInvitation) -> Result<Superusers, WriteInvitationError>;
 
     /// What the invitation with this token is about, expired ones included. Reads its own writes.
     async fn find(&self, id: InvitationId, hash: SecretHash) -> Result<Option<Invitation>, StoreError>;
+
+    /// The invitations that still count, newest first; a page may be short, and still have a next one.
+    async fn list(&self, page: PageRequest, now: Timestamp) -> Result<Page<PendingInvitation>, StoreError>;
+
+    /// Ends an invitation; of this and a redemption at once exactly one wins.
+    async fn withdraw(&self, command: WithdrawInvitation) -> Result<Withdrawn, StoreError>;
 
     /// Consumes an invitation (unexpired, once, still backed by its writer: [`Invitation::is_backed_by`]), creates the
     /// account with its address and role, ends the address's other invitations and its sign-ups, forgets its failed

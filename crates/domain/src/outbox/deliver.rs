@@ -3,12 +3,14 @@
 use std::{borrow::Cow, time::Duration};
 
 use futures::future::join_all;
+use tracing::Instrument as _;
 
 use super::{
     CarrierError, Email, FinishMessage, Lease, LeaseMessages, LeasedMessage, MessageContent, MessageState,
     NewMessage, Outbox, PostponeMessage,
 };
 use crate::{
+    TRACES,
     audit::{Act, AuditEvent},
     clock::Timestamp,
     effects::Effects,
@@ -50,6 +52,16 @@ enum End {
     Dropped(Cow<'static, str>),
 }
 
+impl End {
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Postponed(_) => "postponed",
+            Self::Dropped(_) => "dropped",
+        }
+    }
+}
+
 impl Outbox {
     /// Delivers what is due at present, one batch of it, all at once: a message that its carrier takes long over holds up
     /// no other one, and none waits here while its lease runs. The batch is the bound; carriers may have a lower one.
@@ -77,7 +89,17 @@ impl Outbox {
     }
 
     async fn deliver(&self, leased: &LeasedMessage, lease: Lease) -> Result<Became, StoreError> {
-        let end = self.attempt(&leased.message).await;
+        let traced = tracing::info_span!(
+            target: TRACES,
+            parent: None,
+            "deliver message",
+            otel.kind = "producer",
+            symbolon.message.kind = leased.message.kind.as_str(),
+            symbolon.message.attempt = leased.attempts,
+            symbolon.message.outcome = tracing::field::Empty,
+        );
+        let end = self.attempt(&leased.message).instrument(traced.clone()).await;
+        traced.record("symbolon.message.outcome", end.as_str());
         let became = match end {
             End::Delivered => Became::Delivered,
             End::Postponed(_) => Became::Postponed,

@@ -8,7 +8,7 @@ use super::{
     schedule::{signing, states},
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, Origin},
     audit::{Act, AuditEvent},
     clock::Timestamp,
     effects::Effects,
@@ -34,7 +34,9 @@ pub enum RotateWhen {
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
     /// The next key is there already and signs from then on.
-    #[error("the next key is published already")]
+    #[error(
+        "the next key is published already, and signs from {0} on: `--now` makes another one, which signs at once"
+    )]
     AlreadyPublished(Timestamp),
     /// Another one was made at the same moment.
     #[error("another key was made meanwhile")]
@@ -62,7 +64,8 @@ impl SigningKeys {
         let now = self.ports.clock.now();
         let mut keys = self.ports.store.list().await?;
         if let Some(signs_from) = self.settings.schedule.next(&keys, now) {
-            self.add(&keys, signs_from, Actor::System, now).await?;
+            let event = AuditEvent::by_system(Act::SIGNING_KEY_CREATED, now, &*self.ports.entropy);
+            self.add(&keys, signs_from, event, now).await?;
             keys = self.ports.store.list().await?;
         }
         for key in &keys {
@@ -77,7 +80,12 @@ impl SigningKeys {
     ///
     /// # Errors
     /// See [`RotateError`].
-    pub async fn rotate(&self, when: RotateWhen, actor: Actor) -> Result<SigningKeyId, RotateError> {
+    pub async fn rotate(
+        &self,
+        when: RotateWhen,
+        actor: Actor,
+        origin: &Origin,
+    ) -> Result<SigningKeyId, RotateError> {
         let now = self.ports.clock.now();
         let keys = self.ports.store.list().await.map_err(SigningKeysError::from)?;
         let newest = keys.last().map(|key| key.life);
@@ -88,25 +96,27 @@ impl SigningKeys {
             (RotateWhen::Published, _) => now + self.settings.schedule.publish_before,
             (RotateWhen::Now, _) => now + KNOWN_EVERYWHERE,
         };
-        self.add(&keys, signs_from, actor, now).await?.ok_or(RotateError::Overtaken)
+        let event = AuditEvent::done(Act::SIGNING_KEY_CREATED, actor, origin, now, &*self.ports.entropy);
+        self.add(&keys, signs_from, event, now).await?.ok_or(RotateError::Overtaken)
     }
 
     /// Takes a key's signatures no more, from now on, on every node: for one that somebody else may have.
     ///
     /// # Errors
     /// See [`RotateError`].
-    pub async fn retire(&self, id: SigningKeyId, actor: Actor) -> Result<(), RotateError> {
+    pub async fn retire(&self, id: SigningKeyId, actor: Actor, origin: &Origin) -> Result<(), RotateError> {
         let now = self.ports.clock.now();
         let keys = self.ports.store.list().await.map_err(SigningKeysError::from)?;
         let is_open = |key: &&SigningKey| key.id == id && key.life.is_taken(now);
         let key = keys.iter().find(is_open).ok_or(RotateError::NotFound)?;
         let others: Vec<&SigningKey> = keys.iter().filter(|key| key.id != id).collect();
         let kept = signing(&others, |key| key.life, now).filter(|key| key.life.may_sign(now));
+        let event = AuditEvent::done(Act::SIGNING_KEY_RETIRED, actor, origin, now, &*self.ports.entropy);
         let command = RetireSigningKey {
             generation: key.generation,
             kept_generation: kept.ok_or(RotateError::LastKey)?.generation,
             now,
-            effects: self.effects(Act::SIGNING_KEY_RETIRED, id, actor, now),
+            effects: Effects::event(event.on(id)),
         };
         let is_retired = self.ports.store.retire(command).await.map_err(SigningKeysError::from)?;
         is_retired.then_some(()).ok_or(RotateError::Overtaken)
@@ -127,7 +137,7 @@ impl SigningKeys {
         &self,
         keys: &[SigningKey],
         signs_from: Timestamp,
-        actor: Actor,
+        event: AuditEvent,
         now: Timestamp,
     ) -> Result<Option<SigningKeyId>, SigningKeysError> {
         let generation = keys.last().map_or(0, |key| key.generation) + 1;
@@ -136,7 +146,7 @@ impl SigningKeys {
         let command = RotateSigningKey {
             next,
             predecessor_retires_at: self.settings.schedule.retirement(signs_from),
-            effects: self.effects(Act::SIGNING_KEY_CREATED, id, actor, now),
+            effects: Effects::event(event.on(id)),
         };
         Ok(self.ports.store.rotate(command).await?.then_some(id))
     }
@@ -145,13 +155,13 @@ impl SigningKeys {
         let command = DeleteSigningKey {
             generation: key.generation,
             retired_by: now - RETIRED_HISTORY,
-            effects: self.effects(Act::SIGNING_KEY_DELETED, key.id, Actor::System, now),
+            effects: self.effects(Act::SIGNING_KEY_DELETED, key.id, now),
         };
         self.ports.store.delete(command).await?;
         Ok(())
     }
 
-    pub(super) fn effects(&self, act: Act, id: SigningKeyId, actor: Actor, now: Timestamp) -> Effects {
-        Effects::event(AuditEvent::by_system(act, now, &*self.ports.entropy).by(actor).on(id))
+    pub(super) fn effects(&self, act: Act, id: SigningKeyId, now: Timestamp) -> Effects {
+        Effects::event(AuditEvent::by_system(act, now, &*self.ports.entropy).on(id))
     }
 }

@@ -12,8 +12,8 @@ use symbolon_domain::{
     id::{AccountId, CeremonyId, InvitationId, MessageId, SessionId},
     identifiers::EmailAddress,
     invitations::{
-        Invitation, InvitationStore, NewInvitation, RedeemInvitation, RedeemRefusal, Superusers,
-        WriteInvitationError,
+        Invitation, InvitationStore, NewInvitation, PendingInvitation, RedeemInvitation, RedeemRefusal,
+        Superusers, WithdrawInvitation, Withdrawn, WriteInvitationError,
     },
     one_time_codes::{
         AttemptLimits, MatchedCode, OneTimeCodeStore, ReplaceCode, ReplaceError, ReserveError,
@@ -37,6 +37,7 @@ use symbolon_domain::{
         throttle::{Throttle, ThrottleLimits},
     },
     sign_up::{BeginSignUpError, CompleteSignUp, CompleteSignUpError, NewSignUp, PendingSignUp, SignUpStore},
+    signing_keys::{DeleteSigningKey, RetireSigningKey, RotateSigningKey, SigningKey, SigningKeyStore},
     store_error::StoreError,
 };
 
@@ -93,6 +94,15 @@ impl InvitationStore for World {
         Ok(None)
     }
 
+    async fn list(&self, _: PageRequest, _: Timestamp) -> Result<Page<PendingInvitation>, StoreError> {
+        self.works()?;
+        Ok(Page { items: Vec::new(), next: None })
+    }
+
+    async fn withdraw(&self, _: WithdrawInvitation) -> Result<Withdrawn, StoreError> {
+        self.works().map(|()| Withdrawn::Done)
+    }
+
     async fn redeem(&self, _: RedeemInvitation) -> Result<(), RedeemRefusal> {
         Ok(self.works()?)
     }
@@ -107,6 +117,30 @@ impl AuditStore for World {
     async fn list(&self, _: &AuditFilter, _: PageRequest) -> Result<Page<AuditEvent>, StoreError> {
         self.works()?;
         Ok(Page { items: Vec::new(), next: None })
+    }
+}
+
+#[async_trait]
+impl SigningKeyStore for World {
+    async fn list(&self) -> Result<Vec<SigningKey>, StoreError> {
+        self.works()?;
+        Ok(Vec::new())
+    }
+
+    async fn insert_first(&self, _: SigningKey, _: Effects) -> Result<bool, StoreError> {
+        self.works().map(|()| true)
+    }
+
+    async fn rotate(&self, _: RotateSigningKey) -> Result<bool, StoreError> {
+        self.works().map(|()| true)
+    }
+
+    async fn retire(&self, _: RetireSigningKey) -> Result<bool, StoreError> {
+        self.works().map(|()| true)
+    }
+
+    async fn delete(&self, _: DeleteSigningKey) -> Result<bool, StoreError> {
+        self.works().map(|()| true)
     }
 }
 

@@ -44,7 +44,8 @@ fn every_key_has_a_description_and_every_number_and_duration_a_range() {
         }
         assert!(schema["description"].as_str().is_some_and(|text| !text.is_empty()), "{path}: {schema}");
         assert!(schema.get("default").is_some(), "{path}: {schema}");
-        if schema["type"].to_string().contains("integer") {
+        let kind = schema["type"].to_string();
+        if kind.contains("integer") || kind.contains("number") {
             assert!(schema["minimum"].is_number() && schema["maximum"].is_number(), "{path}: {schema}");
         }
     }
