@@ -30,7 +30,7 @@ pub(crate) fn measure(options: &Options) -> Outcome<Report> {
 
 async fn rows(id: &str, options: &Options) -> Outcome<Vec<Row>> {
     match id {
-        "G-4" => session_checks::measure(options).await,
+        "G-4" => Box::pin(session_checks::measure(options)).await,
         "G-5" => durable_writes::measure(options).await,
         "G-6" => sign_in::measure(options).await,
         "G-7" => footprint::measure(options),

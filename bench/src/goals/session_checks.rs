@@ -38,7 +38,7 @@ pub(super) async fn measure(options: &Options) -> Outcome<Vec<Row>> {
     let (seen, of_floor) = compare(options, SECONDS, &mut seen, &mut of_floor).await?;
     drop(floor);
 
-    let tokens = Arc::new(sign_many(&home, &people, options.count(UNSEEN)).await?);
+    let tokens = Arc::new(Box::pin(sign_many(&home, &people, options.count(UNSEEN))).await?);
     let next = Arc::new(AtomicUsize::new(0));
     let unseen = people.iter().map(|_| Unseen {
         tokens: Arc::clone(&tokens),

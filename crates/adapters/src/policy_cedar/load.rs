@@ -74,12 +74,13 @@ impl Findings {
 fn schema(source: &Source, items: &Items, findings: &mut Findings) -> Option<Schema> {
     let kinds: Vec<String> = items.iter().map(|kind| format!("\"{}\"", kind.as_str())).collect();
     let kinds = format!("entity Kind enum [{}];", kinds.join(", "));
-    let parsed =
-        SchemaFragment::from_cedarschema_str(&source.text).map_err(|error| DetailedError::from(&error));
-    let joined = parsed.and_then(|(fragment, _)| {
-        let kinds = SchemaFragment::from_cedarschema_str(&kinds);
-        let (kinds, _) = kinds.map_err(|error| DetailedError::from(&error))?;
-        Schema::from_schema_fragments([fragment, kinds]).map_err(|error| DetailedError::from(&error))
+    let fragment = |text: &str| match SchemaFragment::from_cedarschema_str(text) {
+        Ok((fragment, _)) => Ok(fragment),
+        Err(error) => Err(Box::new(DetailedError::from(&error))),
+    };
+    let joined = fragment(&source.text).and_then(|fragments| {
+        Schema::from_schema_fragments([fragments, fragment(&kinds)?])
+            .map_err(|error| Box::new(DetailedError::from(&error)))
     });
     joined.map_err(|error| findings.errors.extend(source.problems(&error))).ok()
 }

@@ -126,28 +126,28 @@ impl World {
             passwords,
             sessions,
             outbox,
-            signing_keys: SigningKeys::new(
-                SigningKeyPorts {
-                    store: Arc::<Self>::clone(self),
-                    sealer: Arc::<Self>::clone(self),
-                    tokens: Arc::<Self>::clone(self),
-                    clock: Arc::clone(&clock),
-                    entropy: Arc::clone(&entropy),
-                },
-                SigningKeySettings {
-                    algorithm: SigningAlgorithm::Es256,
-                    schedule: KeySchedule {
-                        rotate_every: Duration::from_secs(7_776_000),
-                        publish_before: Duration::from_secs(86_400),
-                        longest_token_life: Duration::from_secs(900),
-                    },
-                },
-            ),
+            signing_keys: self.signing_keys(),
             keys: Arc::<Self>::clone(self),
             clock,
             entropy,
             pii: PiiHasher::new(b"salt"),
         }
+    }
+
+    fn signing_keys(self: &Arc<Self>) -> SigningKeys {
+        let ports = SigningKeyPorts {
+            store: Arc::<Self>::clone(self),
+            sealer: Arc::<Self>::clone(self),
+            tokens: Arc::<Self>::clone(self),
+            clock: Arc::<Self>::clone(self),
+            entropy: Arc::<Self>::clone(self),
+        };
+        let schedule = KeySchedule {
+            rotate_every: Duration::from_secs(7_776_000),
+            publish_before: Duration::from_secs(86_400),
+            longest_token_life: Duration::from_secs(900),
+        };
+        SigningKeys::new(ports, SigningKeySettings { algorithm: SigningAlgorithm::Es256, schedule })
     }
 
     fn access(self: &Arc<Self>, refusals: &Refusals) -> Access {
