@@ -35,7 +35,9 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     let Ok(text) = std::str::from_utf8(data) else { return Corpus::Reject };
     if let Ok(address) = text.parse::<EmailAddress>() {
         assert_eq!(address.as_typed().parse::<EmailAddress>().as_ref(), Ok(&address));
-        assert_eq!(address.normalized().parse::<EmailAddress>().as_ref(), Ok(&address));
+        // In lower case it may be too long for an address.
+        let normalized = address.normalized().parse::<EmailAddress>();
+        assert!(normalized.is_err() || normalized.as_ref() == Ok(&address));
         assert!(address.normalized().starts_with(address.local_part()));
         assert!(!address.as_typed().contains(['\r', '\n', ' ']));
     }

@@ -34,34 +34,44 @@ async fn behind_a_proxy() -> (TestApp, DynamoProxy, Table) {
 /// the write, 99.9 % of the requests succeed, and none has its effect twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn throttling_and_lost_answers_go_unnoticed() {
-    let (people, rotations) = turn::of((12, 12), (50, 100));
+    // No more people in a long turn: they would wait for each other's hashes.
+    let (people, rotations) = (12, turn::of(12, 400));
     let (app, proxy, _table) = behind_a_proxy().await;
     proxy.inject(Faults { throttled: 20, conflicts: 10, lost_answers: 10 });
     let (succeeded, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (rotated, cut_off) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let count = |status: u16| {
         assert!(matches!(status, 200 | 201 | 503), "{status}");
         let counter = if status == 503 { &failed } else { &succeeded };
         counter.fetch_add(1, Ordering::SeqCst);
     };
     join_all((0..people).map(|person| {
-        let (app, count) = (&app, &count);
+        let (app, count, rotated, cut_off) = (&app, &count, &rotated, &cut_off);
         async move {
             let address = format!("person-{person}@example.org");
             let mut session = app.user(&address).sign_up().await;
             for _ in 0..rotations {
                 let answer = session.try_refresh_with(&session.refresh_token).await;
                 count(answer.status);
+                if answer.status == 503 {
+                    // It may have been done: whoever shows the same token again may end the session.
+                    cut_off.fetch_add(1, Ordering::SeqCst);
+                    return;
+                }
+                rotated.fetch_add(1, Ordering::SeqCst);
                 session.refresh_token = answer.text("refresh_token");
                 let body = json!({"access_token": session.token, "binding": session.binding});
                 let verified = app.post("/v1/sessions/verify").json(&body).send().await;
                 count(verified.status);
-                assert_eq!(verified.json["active"], true);
+                assert!(verified.status == 503 || verified.json["active"] == true);
             }
         }
     }))
     .await;
     let (succeeded, failed) = (succeeded.into_inner(), failed.into_inner());
-    assert_eq!(succeeded + failed, 2 * people * rotations);
+    let (rotated, cut_off) = (rotated.into_inner(), cut_off.into_inner());
+    println!("{succeeded} succeeded, {failed} failed, {} faults", proxy.injected());
+    assert!(cut_off > 0 || rotated == people * rotations);
     assert!(failed * 1_000 <= succeeded + failed, "{failed} of {} failed", succeeded + failed);
     assert!(proxy.injected() > 300, "{} faults", proxy.injected());
     proxy.inject(Faults::default());
@@ -78,7 +88,8 @@ async fn throttling_and_lost_answers_go_unnoticed() {
         }
     }
     let count = |act: symbolon_domain::audit::Act| events.iter().filter(|event| event.act == act).count();
-    assert_eq!(count(symbolon_domain::audit::Act::SESSION_REFRESHED), people * rotations);
+    let done = count(symbolon_domain::audit::Act::SESSION_REFRESHED);
+    assert!((rotated..=rotated + cut_off).contains(&done), "{done} done, {rotated} acknowledged");
     assert_eq!(count(symbolon_domain::audit::Act::SESSION_REUSE_DETECTED), 0);
 }
 

@@ -1,6 +1,16 @@
 //! One connection to a mail server, step by step: the step at which a server says no decides what the no is about (M3).
 
-use std::{borrow::Cow, error::Error as _, io, net::SocketAddr, time::Duration};
+use std::{
+    borrow::Cow,
+    error::Error as _,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
 
 use lettre::{
     address::Envelope,
@@ -159,12 +169,18 @@ impl Conversation {
     }
 }
 
-/// The work, or the end of patience.
+/// The work, or the end of patience. The library panics at some of what a server may say (a line of blanks in its answer to
+/// a hello); that ends the conversation, and not the worker. Everything that the panic may have left in pieces goes with it.
 pub(super) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, CarrierError>>,
 ) -> Result<T, CarrierError> {
-    timeout(limit, work).await.unwrap_or_else(|_| Err(transient("smtp_timeout")))
+    let mut work = pin!(work);
+    let contained = poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(transient("smtp_not_understood"))))
+    });
+    timeout(limit, contained).await.unwrap_or_else(|_| Err(transient("smtp_timeout")))
 }
 
 async fn step<T>(

@@ -178,6 +178,18 @@ async fn a_broken_conversation_is_tried_again() {
     }
 }
 
+/// M2, X15: at an answer that the library panics at the message is tried again, and the carrier lives.
+#[tokio::test]
+async fn an_answer_that_the_library_cannot_bear_is_tried_again() {
+    let server = Scripted::start(&[("EHLO", Some("250-here\r\n250-8BITMIME\r\n250   "))]).await;
+    let carrier = server.carrier();
+    for _ in 0..2 {
+        let error = carrier.send(&email("ada@example.org")).await.unwrap_err();
+        assert!(!is_permanent(&error));
+        assert_eq!(reason(error), "smtp_not_understood");
+    }
+}
+
 /// M2, M3: silence at any step ends in time.
 #[tokio::test]
 async fn silence_is_tried_again() {
