@@ -327,9 +327,10 @@ async fn every_fault_of_a_question_is_told_at_once() {
     let id = ada.account_id.as_str();
     let right = json!({"actor": {"id": id}, "action": "view", "item": "object", "owner": id});
     let faults = async |body: Json| {
-        let mut faults = ask(&ada, &body).await.expect(400).errors();
+        let faults = ask(&ada, &body).await.expect(400).errors().into_iter();
+        let mut faults: Vec<String> = faults.map(|(slug, pointer)| format!("{pointer} {slug}")).collect();
         faults.sort();
-        faults.into_iter().map(|(pointer, slug)| format!("{pointer} {slug}")).collect::<Vec<_>>()
+        faults
     };
     let wrong = json!({
         "actor": {"id": "ada", "role": "king", "name": "Ada"}, "action": "see", "item": "objekt", "owner": 7,

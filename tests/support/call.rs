@@ -64,7 +64,8 @@ impl Call {
         let response = self.0.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.ok()?;
-        let json = serde_json::from_str(&text).unwrap_or(Json::Null);
+        let mut json: Json = serde_json::from_str(&text).unwrap_or(Json::Null);
+        json.sort_all_objects();
         Some(Answer { status, headers, text, json })
     }
 }

@@ -51,9 +51,6 @@ const MOST_TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 /// What a burst of writes leaves behind as log is cut back to this many bytes.
 const LOG_LIMIT: i64 = 64 * 1024 * 1024;
-/// The log is moved into the database when it has so many pages. SQLite's own 1,000 are some hundred refreshes, after each of
-/// which the writer would wait for the disk twice more.
-const LOG_PAGES: i64 = 8_192;
 /// Statements that a connection keeps parsed: more than there are.
 const PARSED_STATEMENTS: usize = 128;
 /// More readers than this would only cost memory.
@@ -273,7 +270,6 @@ fn connect_writer(path: &Path, options: &OpenOptions) -> rusqlite::Result<Connec
     connection.pragma_update(None, "foreign_keys", true)?;
     // Erased contents are overwritten where that costs no further write.
     connection.pragma_update_and_check(None, "secure_delete", "fast", |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", LOG_LIMIT, |_| Ok(()))?;
     if let Some(pages) = options.max_pages {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;

@@ -60,7 +60,9 @@ impl<'a> Output<'a> {
             return self.json(item);
         }
         let mut rows = Vec::new();
-        flatten("", &serde_json::to_value(item)?, &mut rows);
+        let mut fields = serde_json::to_value(item)?;
+        fields.sort_all_objects();
+        flatten("", &fields, &mut rows);
         self.table(&["field", "value"], rows.into_iter())
     }
 

@@ -34,6 +34,7 @@ const LAYERS: &[Layer] = &[
             "router",
             "serve",
             "settings",
+            "telemetry",
             "test_mode",
             "tests",
             "trace",

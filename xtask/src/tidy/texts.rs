@@ -7,9 +7,12 @@ use crate::checkout::TextFile;
 const MACHINE_PATHS: &[&str] = &[concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/home", "/")];
 /// Made by tools that keep the blanks of what they record.
 const BLANKS_ALLOWED: &[&str] = &[".snap", ".patch", ".eml"];
+/// Bytes that happen to be text.
+const BYTES: &str = "fuzz/seeds/";
 
 pub(super) fn check(file: &TextFile) -> Vec<Finding> {
-    let blanks_allowed = BLANKS_ALLOWED.iter().any(|ending| file.path.ends_with(ending));
+    let blanks_allowed =
+        file.path.starts_with(BYTES) || BLANKS_ALLOWED.iter().any(|ending| file.path.ends_with(ending));
     let mut findings = Vec::new();
     for (index, line) in file.text.lines().enumerate() {
         if !blanks_allowed && line.ends_with([' ', '\t']) {

@@ -240,3 +240,21 @@ async fn a_password_is_changed_by_who_knows_it() {
     let nobody = service.call("PUT /v1/account/password", &[], change(PASSWORD)).await;
     assert_eq!(nobody.problem(), (401, "unauthorized"));
 }
+
+/// P5: where there is no answer, none is given: neither a "yes" nor a "no".
+#[tokio::test]
+async fn a_question_without_an_answer_is_an_outage_or_a_failure() {
+    let service = Service::new().await;
+    let (bearer, binding, _) = service.signed_in().await;
+    let shown = [("authorization", bearer.as_str()), ("symbolon-binding", binding.as_str())];
+    let own = service.call("GET /v1/account", &shown, None).await.text("/id").to_owned();
+    let ask = async |action: &str, owner: &str| {
+        let body = json!({"actor": {"id": own}, "action": action, "item": "account", "owner": owner});
+        service.call("POST /v1/access/check", &shown, Some(body)).await
+    };
+    let answer = ask("view", &own).await;
+    assert_eq!((answer.status, answer.body), (StatusCode::OK, json!({"allowed": true, "policies": ["all"]})));
+    let somebody = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+    assert_eq!(ask("view", somebody).await.problem(), (503, "unavailable"));
+    assert_eq!(ask("change_owner", &own).await.problem(), (500, "internal_error"));
+}

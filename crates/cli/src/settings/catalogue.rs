@@ -48,11 +48,15 @@ pub(crate) fn schema() -> Schema {
             *description = description.replace('\n', " ");
         }
     };
-    SchemaSettings::draft2020_12()
+    let schema = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
         .with_transform(RecursiveTransform(unwrap_description))
         .into_generator()
-        .into_root_schema_for::<Settings>()
+        .into_root_schema_for::<Settings>();
+    // By name, whatever order the members of an object have in this build of serde_json.
+    let mut sorted = Json::from(schema.clone());
+    sorted.sort_all_objects();
+    Schema::try_from(sorted).unwrap_or(schema)
 }
 
 impl Catalogue {
