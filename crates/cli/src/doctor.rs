@@ -10,7 +10,7 @@ use symbolon_domain::{audit::AuditFilter, page::PageRequest};
 
 use crate::output::{Output, or_dash};
 use crate::settings::{Problem, Settings};
-use crate::wiring::{self, Service, Surroundings};
+use crate::wiring::{self, Service, Surroundings, WiringError};
 use crate::{CommandError, CommandResult, chain};
 
 /// How a check ended.
@@ -21,6 +21,9 @@ enum Verdict {
     Notice,
     Wrong,
 }
+
+/// The check of the access policies.
+const POLICIES: &str = "access policies";
 
 /// One check.
 #[derive(Clone, Debug, Serialize)]
@@ -87,7 +90,22 @@ async fn check(settings: &Settings) -> Vec<Check> {
             service.close().await;
         }
     }
+    // Where the store is not there yet nothing has asked for them.
+    if !checks.iter().any(|check| check.check == POLICIES) {
+        checks.extend(policies(settings));
+    }
     checks
+}
+
+/// What is wrong with the access policies and limits, if anything is.
+fn policies(settings: &Settings) -> Option<Check> {
+    let loaded = wiring::access::items(settings)
+        .and_then(|items| wiring::access::policies(settings.access.policies.as_deref(), &items));
+    loaded.err().map(|error| broken_policies(&error))
+}
+
+fn broken_policies(error: &WiringError) -> Check {
+    Check::wrong(POLICIES, chain(error), "correct them: `symbolon access validate`")
 }
 
 /// Whether others than its owner may look into the data directory.
