@@ -116,7 +116,7 @@ pub(crate) async fn alone(options: &Options, seconds: u64, ours: &mut impl Runs)
 }
 
 /// The round whose rate is in the middle.
-pub(crate) fn middle(rounds: Vec<Measured>) -> Outcome<Measured> {
+fn middle(rounds: Vec<Measured>) -> Outcome<Measured> {
     let rates: Vec<f64> = rounds.iter().map(|round| round.rate).collect();
     let middle = median(&rates).ok_or_else(|| Failure::missing("round"))?;
     let found = rounds.into_iter().find(|round| round.rate.total_cmp(&middle).is_eq());

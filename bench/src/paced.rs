@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::http::Connection;
+use crate::raw::on_threads;
 use crate::statistics::Durations;
 
 /// Sends these requests in turn, each connection one of them, `rate` a second over all for so long, and expects 200.
@@ -19,20 +20,11 @@ pub(crate) fn run(
     let connections = u32::try_from(requests.len()).unwrap_or(u32::MAX);
     let between = Duration::from_secs(connections.into()) / rate;
     let start = Instant::now();
-    let took: Outcome<Vec<Vec<Duration>>> = thread::scope(|scope| {
-        let runs: Vec<_> = requests
-            .iter()
-            .zip(0..)
-            .map(|(request, index): (_, u32)| {
-                let first = start + between * index / connections;
-                scope.spawn(move || pace(address, request, (first, start + duration), between))
-            })
-            .collect();
-        runs.into_iter()
-            .map(|run| run.join().map_err(|_| Failure("a pacing thread has ended".to_owned()))?)
-            .collect()
-    });
-    Ok(took?.into_iter().flatten().collect())
+    let took = on_threads(requests.iter().zip(0..), |(request, index): (&Vec<u8>, u32)| {
+        let first = start + between * index / connections;
+        pace(address, request, (first, start + duration), between)
+    })?;
+    Ok(took.into_iter().flatten().collect())
 }
 
 fn pace(

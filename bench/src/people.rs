@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::failure::{Failure, Outcome};
 use crate::http::{Connection, credentials};
-use crate::raw;
+use crate::raw::{cores, on_threads};
 
 /// Good enough for every rule.
 pub(crate) const PASSWORD: &str = "seven lanterns over the harbour";
@@ -78,23 +78,12 @@ fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&mut Connection, &T) -> Outcome<R> + Sync,
 ) -> Outcome<Vec<R>> {
-    let share = items.len().div_ceil(raw::cores() * 4).max(1);
-    let work = &work;
-    let done: Outcome<Vec<Vec<R>>> = thread::scope(|scope| {
-        let runs: Vec<_> = items
-            .chunks(share)
-            .map(|part| {
-                scope.spawn(move || {
-                    let mut connection = Connection::open(service)?;
-                    part.iter().map(|item| work(&mut connection, item)).collect::<Outcome<Vec<R>>>()
-                })
-            })
-            .collect();
-        runs.into_iter()
-            .map(|run| run.join().map_err(|_| Failure("a thread of clients has ended".to_owned()))?)
-            .collect()
-    });
-    Ok(done?.into_iter().flatten().collect())
+    let share = items.len().div_ceil(cores() * 4).max(1);
+    let done = on_threads(items.chunks(share), |part| {
+        let mut connection = Connection::open(service)?;
+        part.iter().map(|item| work(&mut connection, item)).collect::<Outcome<Vec<R>>>()
+    })?;
+    Ok(done.into_iter().flatten().collect())
 }
 
 /// The code to each of these addresses.

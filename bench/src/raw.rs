@@ -20,15 +20,21 @@ pub(crate) fn rate<W: FnMut() -> Outcome<()>>(
     duration: Duration,
     make: impl Fn(usize) -> W + Sync,
 ) -> Outcome<f64> {
-    let make = &make;
-    let rates: Outcome<Vec<f64>> = thread::scope(|scope| {
-        let runs: Vec<_> =
-            (0..threads).map(|thread| scope.spawn(move || turns(make(thread), duration))).collect();
-        runs.into_iter()
-            .map(|run| run.join().map_err(|_| Failure("a measuring thread has ended".to_owned()))?)
-            .collect()
-    });
-    Ok(rates?.iter().sum())
+    let rates = on_threads(0..threads, |thread| turns(make(thread), duration))?;
+    Ok(rates.iter().sum())
+}
+
+/// Does this with each item, on a thread for each, and gives back what came of them, in their order.
+pub(crate) fn on_threads<I: Send, R: Send>(
+    items: impl Iterator<Item = I>,
+    work: impl Fn(I) -> Outcome<R> + Sync,
+) -> Outcome<Vec<R>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let runs: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
+        let ended = |_| Failure("a thread has ended before its work".to_owned());
+        runs.into_iter().map(|run| run.join().map_err(ended)?).collect()
+    })
 }
 
 /// Turns in a second on this thread.

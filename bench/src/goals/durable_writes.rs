@@ -1,17 +1,19 @@
 //! G-5: a refresh with rotation, which is durable when it is answered: on SQLite, and on PostgreSQL.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::failure::Outcome;
 use crate::http::{Answer, text_member, write_request};
-use crate::load::{CONNECTIONS, Contender, Measured, Talk, compare};
+use crate::load::{CONNECTIONS, Contender, Measured, Runs, Talk, compare};
 use crate::options::Options;
 use crate::people::{self, Person};
 use crate::postgres::Postgres;
 use crate::reference::{Floor, Running};
 use crate::report::{Goal, Reference, Row, Unit};
 use crate::service::Home;
-use crate::statistics::median;
+use crate::statistics::Durations;
 
 const PATH: &str = "/v1/sessions/refresh";
 const SECONDS: u64 = 4;
@@ -39,20 +41,22 @@ async fn on_postgres(options: &Options) -> Outcome<Row> {
     let people = people::sign_up(service.address, &home.mail(), CONNECTIONS)?;
     let mut ours = Contender::new(service.address, people.iter().map(Refresh::new).collect());
     server.prepare_inserts()?;
-    let duration = options.time(SECONDS);
-    server.insert_rate(duration / 2)?;
-    ours.run(duration / 2).await?;
-    let (mut rounds, mut inserts) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
-        inserts.push(server.insert_rate(duration)?);
-        rounds.push(ours.run(duration).await?);
-    }
+    let (ours, inserts) = compare(options, SECONDS, &mut ours, &mut Inserts(&server)).await?;
     let reference = Reference {
         name: "pgbench, one-row insert, 32 clients",
-        figure: median(&inserts).unwrap_or(0.0),
+        figure: inserts.rate,
         detail: String::new(),
     };
-    Ok(row("sessions/refresh, PostgreSQL", &crate::load::middle(rounds)?, reference, Goal::Ratio(0.5)))
+    Ok(row("sessions/refresh, PostgreSQL", &ours, reference, Goal::Ratio(0.5)))
+}
+
+/// What `pgbench` inserts into this server. How long each insert takes it does not say.
+struct Inserts<'a>(&'a Postgres);
+
+impl Runs for Inserts<'_> {
+    async fn run(&mut self, duration: Duration) -> Outcome<Measured> {
+        Ok(Measured { rate: self.0.insert_rate(duration)?, latencies: Durations::default() })
+    }
 }
 
 fn row(work: &'static str, ours: &Measured, reference: Reference, goal: Goal) -> Row {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, EcdsaKeyPair, KeyPair as _, ParsedPublicKey};
 use aws_lc_rs::{rand::SystemRandom, signature::ECDSA_P256_SHA256_FIXED_SIGNING};
@@ -150,17 +149,9 @@ async fn sign_many(home: &Home, people: &[Person], count: usize) -> Outcome<Vec<
     let keys = &*service.tokens;
     let share = count.div_ceil(raw::cores());
     let sign = |index: usize| sign_another(keys, claims.get(index % claims.len().max(1)), index, now);
-    let signed: Outcome<Vec<Vec<String>>> = thread::scope(|scope| {
-        let sign = &sign;
-        let runs: Vec<_> = (0..raw::cores())
-            .map(|core| {
-                let numbers = core * share..((core + 1) * share).min(count);
-                scope.spawn(move || numbers.map(sign).collect::<Outcome<Vec<String>>>())
-            })
-            .collect();
-        runs.into_iter()
-            .map(|run| run.join().map_err(|_| Failure("a signing thread has ended".to_owned()))?)
-            .collect()
+    let signed = raw::on_threads(0..raw::cores(), |core| {
+        let numbers = core * share..((core + 1) * share).min(count);
+        numbers.map(&sign).collect::<Outcome<Vec<String>>>()
     });
     service.close().await;
     Ok(signed?.into_iter().flatten().collect())

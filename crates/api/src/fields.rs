@@ -128,14 +128,7 @@ impl Fields {
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
         match self.members.take(name) {
-            Some(Value::Object(members)) => {
-                let mut inner = Self::under(self.pointer(name), members);
-                let value = read(&mut inner);
-                inner.refuse_the_rest();
-                self.errors.append(&mut inner.errors);
-                value
-            }
-            Some(_) => self.fault(name, Fault::new(Slug::InvalidFormat, "an object is expected")),
+            Some(value) => self.inner(name, value, read),
             None => self.missing(name),
         }
     }
@@ -148,7 +141,7 @@ impl Fields {
         read: impl Fn(SecretString) -> Result<T, Fault>,
     ) -> Option<Vec<T>> {
         match self.members.take(name) {
-            Some(value) => self.items(name, value, most, |inner, place, item| inner.text(place, item, &read)),
+            Some(value) => self.texts(name, value, most, read),
             None => self.missing(name),
         }
     }
@@ -163,7 +156,7 @@ impl Fields {
         match self.members.take(name) {
             None | Some(Value::Null) => Some(Vec::new()),
             Some(Value::List(items)) if items.is_empty() => Some(Vec::new()),
-            Some(value) => self.items(name, value, most, |inner, place, item| inner.text(place, item, &read)),
+            Some(value) => self.texts(name, value, most, read),
         }
     }
 
@@ -175,24 +168,38 @@ impl Fields {
         read: impl Fn(&mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
         match self.members.take(name) {
-            Some(value) => self.items(name, value, most, |list, place, item| {
-                let Value::Object(members) = item else {
-                    return list.fault(place, Fault::new(Slug::InvalidFormat, "an object is expected"));
-                };
-                let mut inner = Self::under(list.pointer(place), members);
-                let value = read(&mut inner);
-                inner.refuse_the_rest();
-                list.take_errors(inner.errors);
-                value
-            }),
+            Some(value) => self.items(name, value, most, |list, place, item| list.inner(place, item, &read)),
             None => self.missing(name),
         }
+    }
+
+    /// An object, all of whose members `read` must know.
+    fn inner<T>(&mut self, name: &str, value: Value, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        let Value::Object(members) = value else {
+            return self.fault(name, Fault::new(Slug::InvalidFormat, "an object is expected"));
+        };
+        let mut inner = Self::under(self.pointer(name), members);
+        let value = read(&mut inner);
+        inner.refuse_the_rest();
+        self.take_errors(inner.errors);
+        value
+    }
+
+    /// A list of texts.
+    fn texts<T>(
+        &mut self,
+        name: &str,
+        value: Value,
+        most: usize,
+        read: impl Fn(SecretString) -> Result<T, Fault>,
+    ) -> Option<Vec<T>> {
+        self.items(name, value, most, |list, place, item| list.text(place, item, &read))
     }
 
     /// The items of a list, each of which is read, so that everything that is wrong is told.
     fn items<T>(
         &mut self,
-        name: &'static str,
+        name: &str,
         value: Value,
         most: usize,
         read: impl Fn(&mut Self, &str, Value) -> Option<T>,

@@ -14,7 +14,7 @@ use symbolon_domain::{TRACES, actor::Origin, id::RequestId, pii::PiiHash};
 use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{Api, problem::Problem, serve::Peer};
+use crate::{Api, caller::forwarded::is_trusted, problem::Problem, serve::Peer};
 
 /// The route of requests that match none.
 const NO_ROUTE: &str = "none";
@@ -133,9 +133,8 @@ fn traced<B>(
         return traced;
     }
     traced.record("otel.name", format_args!("{method} {route}"));
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
-    let trusted = &api.settings.trusted_proxies;
-    if peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer))) {
+    let peer = request.extensions().get::<Peer>();
+    if peer.is_some_and(|peer| is_trusted(peer.0.ip(), &api.settings.trusted_proxies)) {
         let begun = global::get_text_map_propagator(|w3c| w3c.extract(&TraceParent(request.headers())));
         // Fails only where traces are not sent, which was asked above.
         drop(traced.set_parent(begun));

@@ -22,9 +22,6 @@ enum Verdict {
     Wrong,
 }
 
-/// The check of the access policies.
-const POLICIES: &str = "access policies";
-
 /// One check.
 #[derive(Clone, Debug, Serialize)]
 struct Check {
@@ -81,7 +78,12 @@ async fn check(settings: &Settings) -> Vec<Check> {
     checks.push(mail::check(&settings.messages.email).await);
     checks.extend(store::transport(&settings.store.url));
     match wiring::open_existing(settings, Surroundings::real()).await {
-        Err(error) => checks.push(store::failed(settings, &error)),
+        Err(error @ WiringError::Policies(_)) => checks.push(broken_policies(&error)),
+        Err(error) => {
+            checks.push(store::failed(settings, &error));
+            // Nothing has asked for them where there is no store.
+            checks.extend(policies(settings));
+        }
         Ok(service) => {
             checks.push(Check::fine("store", "opens, and its schema is up to date"));
             checks.push(Check::fine("keys", "the master key opens the peppers and every signing key"));
@@ -89,10 +91,6 @@ async fn check(settings: &Settings) -> Vec<Check> {
             checks.push(outbox(&service).await);
             service.close().await;
         }
-    }
-    // Where the store is not there yet nothing has asked for them.
-    if !checks.iter().any(|check| check.check == POLICIES) {
-        checks.extend(policies(settings));
     }
     checks
 }
@@ -105,7 +103,7 @@ fn policies(settings: &Settings) -> Option<Check> {
 }
 
 fn broken_policies(error: &WiringError) -> Check {
-    Check::wrong(POLICIES, chain(error), "correct them: `symbolon access validate`")
+    Check::wrong("access policies", chain(error), "correct them: `symbolon access validate`")
 }
 
 /// Whether others than its owner may look into the data directory.

@@ -22,7 +22,9 @@ pub mod token;
 pub mod wiring;
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -211,6 +213,12 @@ pub fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// May everybody on this machine read, write or use the file? A secret must not be in it then.
+fn is_open_to_everybody(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs::metadata(path)?.permissions().mode() & 0o007 != 0)
 }
 
 /// Writes why a command failed, every problem on a line of its own.

@@ -4,7 +4,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -26,6 +25,7 @@ use tokio::runtime::Handle;
 use tracing::Subscriber;
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
+use crate::is_open_to_everybody;
 use crate::settings::{OtlpSettings, TelemetrySettings};
 
 /// So many spans wait for the collector; what comes beyond is dropped.
@@ -38,8 +38,6 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A collector has little to say.
 const LONGEST_ANSWER: usize = 64 * 1024;
-/// Readable by everybody.
-const OTHERS: u32 = 0o007;
 
 /// Why there are no traces.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +141,7 @@ fn headers(settings: &OtlpSettings) -> Result<Vec<(String, String)>, TelemetryEr
 
 fn read(path: &Path) -> Result<String, TelemetryError> {
     let unreadable = |source| TelemetryError::Unreadable { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(unreadable)?.permissions().mode() & OTHERS != 0 {
+    if is_open_to_everybody(path).map_err(unreadable)? {
         return Err(TelemetryError::Open(path.to_owned()));
     }
     fs::read_to_string(path).map_err(unreadable)

@@ -2,6 +2,7 @@
 //! verification it is over, as a sign-up is, however many there are.
 
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use symbolon_domain::{
     accounts::Name,
     actor::Role,
@@ -48,18 +49,10 @@ impl InvitationStore for DynamoStore {
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         let listed = Page::from_rows(ids, page, |id| *id.as_bytes());
         let keys: Vec<_> = listed.items.iter().map(|id| keys::invitation(*id)).collect();
-        let mut items = Vec::with_capacity(listed.items.len());
-        for (id, found) in listed.items.into_iter().zip(self.get_many(&keys).await?) {
-            let Some(found) = found else { continue };
-            if let Some(invitation) = counting(self, &found).await?.filter(|it| now < it.expires_at) {
-                items.push(PendingInvitation {
-                    id,
-                    invitation,
-                    created_at: found.time("invitations.created_at")?,
-                });
-            }
-        }
-        Ok(Page { items, next: listed.next })
+        let found = listed.items.into_iter().zip(self.get_many(&keys).await?);
+        let found = found.filter_map(|(id, found)| Some((id, found?)));
+        let listed_ones = try_join_all(found.map(|(id, found)| pending(self, id, found, now))).await?;
+        Ok(Page { items: listed_ones.into_iter().flatten().collect(), next: listed.next })
     }
 
     async fn withdraw(&self, command: WithdrawInvitation) -> Result<Withdrawn, StoreError> {
@@ -86,6 +79,21 @@ async fn counting(store: &DynamoStore, found: &Found) -> Result<Option<Invitatio
         None => true,
     };
     Ok((!is_over && is_backed).then_some(invitation))
+}
+
+/// An invitation as it is listed, if it still counts.
+async fn pending(
+    store: &DynamoStore,
+    id: InvitationId,
+    found: Found,
+    now: Timestamp,
+) -> Result<Option<PendingInvitation>, StoreError> {
+    if now >= found.time("invitations.expires_at")? {
+        return Ok(None);
+    }
+    let created_at = found.time("invitations.created_at")?;
+    let invitation = counting(store, &found).await?;
+    Ok(invitation.map(|invitation| PendingInvitation { id, invitation, created_at }))
 }
 
 /// The invitation that an address has at present: its id, as the pointer says it, and what it is about.

@@ -10,17 +10,22 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of whoever sent a request to the outermost trusted proxy.
 pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
     let lines: Vec<&str> =
         headers.get_all(FORWARDED_FOR).iter().map(|line| line.to_str().unwrap_or("")).collect();
     let mut hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
-    while is_trusted(&client) {
+    while is_trusted(client, trusted) {
         // What cannot be read ends the chain: the proxy that passed it on is the best that is known.
         let Some(hop) = hops.next().and_then(address) else { break };
         client = hop;
     }
     client
+}
+
+/// Is it the address of a trusted proxy?
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 /// Did a proxy, or somebody who poses as one, have a hand in the request?

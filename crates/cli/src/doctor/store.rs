@@ -33,7 +33,6 @@ pub(super) fn failed(settings: &Settings, error: &WiringError) -> Check {
             chain(error),
             "put back the master key that the store was made with, the same on every node",
         ),
-        WiringError::Policies(_) => super::broken_policies(error),
         _ if is_file => {
             Check::wrong("store", chain(error), "see README, \"Running it for longer\", on back-ups")
         }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, fs, io,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
@@ -16,13 +15,11 @@ use tokio_rustls::rustls::{
     sign::CertifiedKey,
 };
 
-use crate::chain;
 use crate::settings::TlsSettings;
+use crate::{chain, is_open_to_everybody};
 
 /// So often the files are looked at.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(60);
-/// Readable by everybody.
-const OTHERS: u32 = 0o007;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -137,8 +134,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
-    let mode = fs::metadata(key).map_err(unreadable("http.tls.key", key))?.permissions().mode();
-    if mode & OTHERS != 0 {
+    if is_open_to_everybody(key).map_err(unreadable("http.tls.key", key))? {
         return Err(TlsError::Open(key.to_owned()));
     }
     let chain = fs::read(cert).map_err(unreadable("http.tls.cert", cert))?;
@@ -166,6 +162,8 @@ fn no_pem(key: &'static str, path: &Path, what: &'static str) -> impl FnOnce(pem
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     use tempfile::TempDir;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use symbolon_domain::access::{InvalidItem, ItemClass, Items, Limit};
+use symbolon_domain::access::{DecisionRole, InvalidItem, ItemClass, Items, Limit};
 
 use super::Conflict;
 
@@ -121,7 +121,7 @@ impl AccessSettings {
                 return;
             }
         };
-        for (key, limits) in self.limits.by_key() {
+        for (_, key, limits) in self.limits.by_role() {
             for (place, limit) in limits.iter().enumerate() {
                 let is_twice = limits.iter().take(place).any(|other| other.name == limit.name);
                 let problem = match Limit::parse(&limit.name, &items) {
@@ -136,12 +136,30 @@ impl AccessSettings {
 }
 
 impl AccessLimitsSettings {
-    fn by_key(&self) -> [(&'static [&'static str], &[RoleLimit]); 4] {
+    /// The limits of each role, under the keys that they stand on.
+    #[must_use]
+    pub fn by_role(&self) -> [(DecisionRole, &'static [&'static str], &[RoleLimit]); 4] {
         [
-            (&["access.limits.superuser", "access.items", "access.private_items"], &self.superuser),
-            (&["access.limits.staff", "access.items", "access.private_items"], &self.staff),
-            (&["access.limits.authenticated", "access.items", "access.private_items"], &self.authenticated),
-            (&["access.limits.anonymous", "access.items", "access.private_items"], &self.anonymous),
+            (
+                DecisionRole::Superuser,
+                &["access.limits.superuser", "access.items", "access.private_items"],
+                &self.superuser,
+            ),
+            (
+                DecisionRole::Staff,
+                &["access.limits.staff", "access.items", "access.private_items"],
+                &self.staff,
+            ),
+            (
+                DecisionRole::Authenticated,
+                &["access.limits.authenticated", "access.items", "access.private_items"],
+                &self.authenticated,
+            ),
+            (
+                DecisionRole::Anonymous,
+                &["access.limits.anonymous", "access.items", "access.private_items"],
+                &self.anonymous,
+            ),
         ]
     }
 }

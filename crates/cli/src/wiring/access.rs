@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use symbolon_adapters::policy_cedar::{CedarPolicies, PolicyProblem};
 use symbolon_domain::{
-    access::{Access, AccessPorts, DecisionRole, Items, Limit, Limits},
+    access::{Access, AccessPorts, Items, Limit, Limits, UnknownLimit},
     audit::Refusals,
     store::Store,
 };
@@ -44,15 +44,9 @@ pub(crate) fn items(configured: &Settings) -> Result<Items, WiringError> {
 }
 
 fn limits(configured: &Settings, items: &Items) -> Result<Limits, WiringError> {
-    let limits = &configured.access.limits;
-    let of_roles = [
-        (DecisionRole::Superuser, &limits.superuser),
-        (DecisionRole::Staff, &limits.staff),
-        (DecisionRole::Authenticated, &limits.authenticated),
-        (DecisionRole::Anonymous, &limits.anonymous),
-    ];
-    let all = of_roles.into_iter().flat_map(|(role, limits)| limits.iter().map(move |limit| (role, limit)));
+    let of_roles = configured.access.limits.by_role().into_iter();
+    let all = of_roles.flat_map(|(role, _, limits)| limits.iter().map(move |limit| (role, limit)));
     all.map(|(role, limit)| Ok((role, Limit::parse(&limit.name, items)?, limit.most)))
-        .collect::<Result<Limits, symbolon_domain::access::UnknownLimit>>()
+        .collect::<Result<Limits, UnknownLimit>>()
         .map_err(|unknown| WiringError::Access(unknown.to_string()))
 }

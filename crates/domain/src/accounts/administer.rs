@@ -47,13 +47,8 @@ impl Accounts {
         caller: &SignedIn,
         origin: &Origin,
     ) -> Result<Administrator, NotAdministrator> {
-        Administrator::of(caller.account_id, caller.role).ok_or_else(|| {
-            let reason = AdministrationRefusal::InsufficientRole.as_str();
-            let actor = Actor::Account(caller.account_id);
-            let refusal = Refusal { act: Act::ADMINISTRATION_CALLED, reason, actor, subject: None };
-            self.ports.refusals.note_refusal(refusal, origin);
-            NotAdministrator
-        })
+        let found = Administrator::of(caller.account_id, caller.role);
+        found.ok_or_else(|| self.is_no_administrator(caller, origin))
     }
 
     /// Does the caller administer everything?
@@ -63,14 +58,16 @@ impl Accounts {
     pub fn superuser(&self, caller: &SignedIn, origin: &Origin) -> Result<Administrator, NotAdministrator> {
         match self.administrator(caller, origin)? {
             by @ (Administrator::Superuser(_) | Administrator::Operator) => Ok(by),
-            by @ Administrator::Staff(_) => {
-                let reason = AdministrationRefusal::InsufficientRole.as_str();
-                let act = Act::ADMINISTRATION_CALLED;
-                let refusal = Refusal { act, reason, actor: by.actor(), subject: None };
-                self.ports.refusals.note_refusal(refusal, origin);
-                Err(NotAdministrator)
-            }
+            Administrator::Staff(_) => Err(self.is_no_administrator(caller, origin)),
         }
+    }
+
+    fn is_no_administrator(&self, caller: &SignedIn, origin: &Origin) -> NotAdministrator {
+        let reason = AdministrationRefusal::InsufficientRole.as_str();
+        let actor = Actor::Account(caller.account_id);
+        let refusal = Refusal { act: Act::ADMINISTRATION_CALLED, reason, actor, subject: None };
+        self.ports.refusals.note_refusal(refusal, origin);
+        NotAdministrator
     }
 
     /// Makes a change to an account and gives it back as it is then.
