@@ -7,7 +7,7 @@ use std::{
 };
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
     RestrictedExpression, Schema,
 };
 use symbolon_domain::{
@@ -19,8 +19,10 @@ use symbolon_domain::{
 };
 
 mod load;
+mod slices;
 mod source;
 
+use self::slices::Slices;
 pub use self::source::PolicyProblem;
 
 /// An entity or a request that the engine does not take.
@@ -30,7 +32,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub struct CedarPolicies {
     authorizer: Authorizer,
-    policies: PolicySet,
+    slices: Slices,
     names: HashMap<cedar_policy::PolicyId, PolicyId>,
     vocabulary: Vocabulary,
 }
@@ -43,6 +45,8 @@ struct Vocabulary {
     kinds: HashMap<ItemKind, EntityUid>,
     visibilities: HashMap<Visibility, EntityUid>,
     actions: HashMap<Action, EntityUid>,
+    /// What the schema says of actions.
+    declared: Entities,
     /// Actions with the groups that a schema of the operator's puts them in.
     action_groups: HashMap<Action, Entity>,
     item: EntityUid,
@@ -59,7 +63,8 @@ impl CedarPolicies {
 
     fn rule(&self, asked: &PolicyRequest<'_>) -> Result<Ruling, Fault> {
         let (request, entities) = self.vocabulary.question(asked, None)?;
-        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
+        let policies = known(self.slices.find(asked.who.role, asked.action, asked.item))?;
+        let response = self.authorizer.is_authorized(&request, policies, &entities);
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(Box::new(error.clone()));
         }
@@ -97,6 +102,7 @@ impl Vocabulary {
                 .map(|kind| Ok((kind.clone(), entity("Kind", kind.as_str())?)))
                 .collect::<Result<_, Fault>>()?,
             action_groups: in_groups.collect(),
+            declared,
             actions,
             item: entity("Item", "asked")?,
         })

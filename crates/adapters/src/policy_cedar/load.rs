@@ -8,12 +8,13 @@ use std::{
 };
 
 use cedar_policy::{
-    Authorizer, Policy, PolicySet, Schema, SchemaFragment, ValidationMode, Validator, ffi::DetailedError,
+    Authorizer, Policy, PolicySet, PolicySetError, Schema, SchemaFragment, ValidationMode, Validator,
+    ffi::DetailedError,
 };
 use symbolon_domain::access::{Action, DecisionRole, Items, Party, PolicyId, PolicyRequest, Visibility};
 
 use super::{
-    CedarPolicies, Fault, Vocabulary,
+    CedarPolicies, Fault, Slices, Vocabulary,
     source::{PolicyProblem, Source, Sources},
 };
 
@@ -48,14 +49,19 @@ impl CedarPolicies {
             let problem = format!("does not fit what is asked: {fault}");
             findings.errors.push(sources.schema.problem_at(None, problem));
         });
-        let policies = named.validate(schema, &mut findings);
-        match vocabulary {
-            Ok(vocabulary) if findings.errors.is_empty() => {
+        named.validate(schema, &mut findings);
+        let slices = vocabulary.as_ref().ok().map(|vocabulary| Slices::new(&named.policies, vocabulary));
+        match (vocabulary, slices) {
+            (Ok(vocabulary), Some(Ok(slices))) if findings.errors.is_empty() => {
                 let names =
                     named.files.keys().map(|name| (cedar_policy::PolicyId::new(name), PolicyId::new(name)));
                 let names = names.collect::<HashMap<_, _>>();
                 findings.warnings.sort();
-                Ok((Self { authorizer: Authorizer::new(), policies, names, vocabulary }, findings.warnings))
+                Ok((Self { authorizer: Authorizer::new(), slices, names, vocabulary }, findings.warnings))
+            }
+            (_, Some(Err(error))) => {
+                findings.errors.push(of_set(&error));
+                Err(findings.sorted_errors())
             }
             _ => Err(findings.sorted_errors()),
         }
@@ -140,13 +146,12 @@ impl<'a> Named<'a> {
     }
 
     /// Held against the schema.
-    fn validate(&self, schema: Schema, findings: &mut Findings) -> PolicySet {
+    fn validate(&self, schema: Schema, findings: &mut Findings) {
         let set = match PolicySet::from_policies(self.policies.iter().cloned()) {
             Ok(set) => set,
             Err(error) => {
-                let file = "policies".to_owned();
-                findings.errors.push(PolicyProblem { file, line: None, problem: error.to_string() });
-                return PolicySet::new();
+                findings.errors.push(of_set(&error));
+                return;
             }
         };
         let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
@@ -156,7 +161,6 @@ impl<'a> Named<'a> {
         for warning in result.validation_warnings() {
             findings.warnings.extend(self.located(warning.policy_id(), &DetailedError::from(warning)));
         }
-        set
     }
 
     fn located(&self, id: &cedar_policy::PolicyId, error: &DetailedError) -> Vec<PolicyProblem> {
@@ -166,6 +170,11 @@ impl<'a> Named<'a> {
             None => vec![PolicyProblem { file: name.to_owned(), line: None, problem: error.message.clone() }],
         }
     }
+}
+
+/// The policies do not go together, which their names should have told before.
+fn of_set(error: &PolicySetError) -> PolicyProblem {
+    PolicyProblem { file: "policies".to_owned(), line: None, problem: error.to_string() }
 }
 
 /// Where in a file each of its policies begins. The engine numbers them as they come.
