@@ -123,6 +123,24 @@ async fn migrations_are_shown_and_applied() {
     let status = json(at, &["migrate", "status"], "");
     assert!(status.as_array().unwrap().iter().all(|step| step["applied"] == true));
     assert!(json(at, &["account", "list"], "").as_array().unwrap().is_empty());
+    let nothing = run(at, &["migrate", "up", "--dry-run"], "");
+    assert!(nothing.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("nothing is pending"));
+}
+
+/// G2, X13: an act that does not exist is an error that lists those that do, and no empty list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_act_is_told() {
+    let home = Home::on(Sqlite).await;
+    for command in ["tail", "export"] {
+        let output = run(&home, &["audit", command, "--act", "acount.locked"], "");
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains("acount.locked") && said.contains("account.locked, account.unlocked"),
+            "{said}"
+        );
+    }
 }
 
 /// O8: beside a running server, which takes over within seconds what an operator has done to the keys.

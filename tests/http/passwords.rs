@@ -99,6 +99,10 @@ async fn a_refused_password_costs_no_attempt(#[values(Sqlite, Postgres, Dynamodb
             assert_eq!(answer.errors()[0].1, "/new_password", "{new}");
         }
     }
+    // C8: the one that it is already changes nothing.
+    let same = try_change(&ada, PASSWORD, PASSWORD).await.expect(400);
+    assert_eq!(same.errors(), [("invalid_value".to_owned(), "/new_password".to_owned())]);
+    assert!(same.text.contains("already"), "{}", same.text);
     let body = json!({"current_password": 7, "new_password": "short", "keep": true});
     let answer = ada.call("PUT", PATH).json(&body).send().await.expect(400);
     let pointers: Vec<String> = answer.errors().into_iter().map(|(_, pointer)| pointer).collect();

@@ -10,7 +10,7 @@ use symbolon_domain::audit::{AuditEvent, Outcome};
 use crate::support::{
     Answer,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Host as _, TestApp, digits_in,
+    Host as _, PASSWORD, TestApp, digits_in,
 };
 
 const ADA: &str = "ada@example.org";
@@ -358,4 +358,24 @@ async fn what_was_begun_before_a_mark_or_a_lock_ends_with_it(
         finish(&app, &by_code(&id, &code)).await.expect(204);
         app.user(address).with_password(NEW).sign_in().await;
     }
+}
+
+/// S15: what others may know does not open the account again; the code is still good for another password.
+#[rstest]
+#[tokio::test]
+async fn a_compromised_account_gets_another_password(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    use symbolon_domain::accounts::AccountChange;
+    let app = TestApp::start(on).await;
+    let ada = app.user(ADA).sign_up().await;
+    app.operate(&ada.account_id, AccountChange::MarkCompromised).await;
+    let id = start(&app, ADA).await;
+    let code = code_to(&app, ADA).await;
+    let same = json!({"recovery_id": id, "code": code, "password": PASSWORD});
+    for _ in 0..6 {
+        let refused = finish(&app, &same).await.expect(400);
+        assert_eq!(refused.errors(), [("invalid_value".to_owned(), "/password".to_owned())]);
+    }
+    app.user(ADA).try_sign_in().await.expect(401);
+    finish(&app, &by_code(&id, &code)).await.expect(204);
+    app.user(ADA).with_password(NEW).sign_in().await;
 }

@@ -99,7 +99,9 @@ fn filter(parameters: &mut Parameters) -> AuditFilter {
     let read = |text: String| Timestamp::parse(&text).ok();
     AuditFilter {
         account: parameters.optional("account", "the id of an account is expected"),
-        act: parameters.optional::<String>("act", "an act is expected").map(Act::from_stored),
+        act: parameters.parsed("act", "the name of an act such as `account.locked` is expected", |text| {
+            Act::parse(&text)
+        }),
         outcome: parameters
             .parsed("outcome", "`done` or `refused` is expected", |text| Outcome::parse(&text)),
         since: parameters.parsed("since", moment, read),

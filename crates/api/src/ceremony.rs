@@ -207,9 +207,10 @@ pub(crate) fn password_fault(problem: PasswordProblem) -> Fault {
     let slug = match problem {
         PasswordProblem::TooShort => Slug::Insufficient,
         PasswordProblem::TooLong => Slug::Overflow,
-        PasswordProblem::Common | PasswordProblem::Personal | PasswordProblem::Guessable => {
-            Slug::InvalidValue
-        }
+        PasswordProblem::Common
+        | PasswordProblem::Personal
+        | PasswordProblem::Guessable
+        | PasswordProblem::Unchanged => Slug::InvalidValue,
     };
     Fault::new(slug, problem.to_string())
 }

@@ -8,7 +8,13 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use symbolon_domain::{actor::Role, audit::Outcome, clock::Timestamp, id::AccountId, outbox::MessageKind};
+use symbolon_domain::{
+    actor::Role,
+    audit::{Act, Outcome},
+    clock::Timestamp,
+    id::AccountId,
+    outbox::MessageKind,
+};
 
 pub use self::access::{AccessCommand, CheckArguments, MatrixArguments};
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
@@ -173,6 +179,11 @@ pub struct InviteArguments {
     pub name: Option<String>,
 }
 
+fn act(name: &str) -> Result<Act, String> {
+    let acts = || Act::ALL.iter().map(Act::as_str).collect::<Vec<_>>().join(", ");
+    Act::parse(name).ok_or_else(|| format!("no such act is known; there are {}", acts()))
+}
+
 fn role(name: &str) -> Result<Role, &'static str> {
     Role::parse(name).ok_or("authenticated, staff or superuser is expected")
 }
@@ -263,8 +274,8 @@ pub struct EventArguments {
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
     /// What was done or tried, such as account.locked.
-    #[arg(long)]
-    pub act: Option<String>,
+    #[arg(long, value_parser = act)]
+    pub act: Option<Act>,
     /// How it ended: done or refused.
     #[arg(long, value_parser = outcome)]
     pub outcome: Option<Outcome>,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use symbolon_domain::{
     actor::Actor,
-    audit::{Act, AuditEvent, AuditFilter},
+    audit::{AuditEvent, AuditFilter},
     clock::Timestamp,
     id::{AuditEventId, RequestId},
     page::PageRequest,
@@ -76,7 +76,7 @@ async fn export(arguments: &EventArguments, service: &Service, output: &mut Outp
 fn filter(arguments: &EventArguments) -> AuditFilter {
     AuditFilter {
         account: arguments.account,
-        act: arguments.act.clone().map(Act::from_stored),
+        act: arguments.act.clone(),
         outcome: arguments.outcome,
         since: arguments.since,
         until: arguments.until,

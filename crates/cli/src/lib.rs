@@ -53,6 +53,14 @@ pub enum CommandError {
     /// There is no such thing in the store.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// Some of what was named is not there, so that nothing was done.
+    #[error("no such {kind}: {}; nothing was done", names.join(", "))]
+    Unknown {
+        /// Of what kind.
+        kind: &'static str,
+        /// As they were named.
+        names: Vec<String>,
+    },
     /// It is there, and cannot be done to it.
     #[error("{0}")]
     Refused(&'static str),

@@ -25,7 +25,11 @@ pub async fn run(command: &MigrateCommand, settings: &Settings, output: &mut Out
     let engine = store::engine(settings)?;
     if let MigrateCommand::Up(arguments) = command {
         if arguments.dry_run {
-            for Migration { version, name, text } in engine.status().await?.pending {
+            let pending = engine.status().await?.pending;
+            if pending.is_empty() {
+                output.notice("nothing is pending")?;
+            }
+            for Migration { version, name, text } in pending {
                 output.line(&format!("-- {version} {name}"))?;
                 output.raw(text.as_bytes())?;
             }
@@ -40,6 +44,14 @@ pub async fn run(command: &MigrateCommand, settings: &Settings, output: &mut Out
     }
     let status = engine.status().await?;
     let applied = |step: &Migration| !status.pending.iter().any(|pending| pending.version == step.version);
+    if let (Some(current), Some(newest)) = (status.current, engine.steps().last())
+        && current > newest.version
+    {
+        output.notice(&format!(
+            "the store has schema {current}, which a newer version of this program has made; this one knows {} at most",
+            newest.version
+        ))?;
+    }
     let steps: Vec<_> = engine
         .steps()
         .iter()

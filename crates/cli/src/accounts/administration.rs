@@ -87,13 +87,17 @@ pub(super) async fn mark_compromised(
     service: &Service,
     output: &mut Output<'_>,
 ) -> CommandResult {
-    // Before anything is done: a mistyped address is no reason to mark half of them.
-    let mut ids = Vec::with_capacity(accounts.len());
+    // Before anything is done: a mistyped one is no reason to mark half of them, and each is told.
+    let (mut ids, mut names) = (Vec::with_capacity(accounts.len()), Vec::new());
     for account in accounts {
-        ids.push(match account.parse() {
-            Ok(id) => id,
-            Err(_) => find(account, service).await?.id,
-        });
+        match find(account, service).await {
+            Ok(found) => ids.push(found.id),
+            Err(CommandError::NotFound(_) | CommandError::Argument(_)) => names.push(account.clone()),
+            Err(error) => return Err(error),
+        }
+    }
+    if !names.is_empty() {
+        return Err(CommandError::Unknown { kind: "account", names });
     }
     let origin = operator(service);
     let marked = service.accounts.mark_compromised(Administrator::Operator, &ids, &origin).await?;

@@ -30,7 +30,7 @@ pub enum InvalidName {
     /// Longer than 256 bytes.
     #[error("longer than 256 bytes")]
     TooLong,
-    /// Control characters.
+    /// Control characters, those that turn the direction of writing among them.
     #[error("control characters in a name")]
     Control,
 }
@@ -44,12 +44,19 @@ impl FromStr for Name {
             Err(InvalidName::Empty)
         } else if name.len() > Self::MAX_LENGTH {
             Err(InvalidName::TooLong)
-        } else if name.chars().any(char::is_control) {
+        } else if name.chars().any(is_command) {
             Err(InvalidName::Control)
         } else {
             Ok(Self(name))
         }
     }
+}
+
+/// Is it no letter but a command: C0 and C1 controls, line and paragraph ends, and what embeds, overrides or isolates a
+/// direction of writing (Unicode TR 9), with which a name could pose as another one?
+fn is_command(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether an account may be used.
@@ -124,6 +131,22 @@ pub struct Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A name cannot turn what stands around it.
+    #[test]
+    fn a_name_has_no_commands_in_it() {
+        for command in "\0\u{7}\u{1b}\u{7f}\u{85}\u{9b}\u{2028}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            assert_eq!(format!("Ada{command}Eve").parse::<Name>(), Err(InvalidName::Control), "{command:?}");
+        }
+        for name in [
+            "Ada Lovelace",
+            "\u{5d3}\u{5d5}\u{5d3}",
+            "\u{639}\u{645}\u{631}",
+            "Zo\u{eb} \u{1f469}\u{200d}\u{1f52c}",
+        ] {
+            assert!(name.parse::<Name>().is_ok(), "{name}");
+        }
+    }
 
     /// S15: only an active account is signed in to, and a state keeps its name.
     #[test]

@@ -80,6 +80,47 @@ impl Act {
     /// What is sealed in the store was sealed anew under the first master key.
     pub const MASTER_KEY_ROTATED: Self = Self::named("master_key.rotated");
 
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::SIGN_UP_STARTED,
+        Self::SIGN_UP_COMPLETED,
+        Self::SIGN_IN_STARTED,
+        Self::SIGN_IN_COMPLETED,
+        Self::RECOVERY_STARTED,
+        Self::RECOVERY_COMPLETED,
+        Self::PASSWORD_CHANGED,
+        Self::CODE_SENT,
+        Self::CODE_JUDGED,
+        Self::SESSION_REFRESHED,
+        Self::SESSION_REUSE_DETECTED,
+        Self::SESSION_VERIFIED,
+        Self::SESSION_REVOKED,
+        Self::SESSIONS_REVOKED,
+        Self::FRESH_SIGN_IN_ASKED,
+        Self::ACCOUNT_UPDATED,
+        Self::ACCOUNT_LOCKED,
+        Self::ACCOUNT_UNLOCKED,
+        Self::ACCOUNT_COMPROMISED,
+        Self::ACCOUNT_ROLE_CHANGED,
+        Self::INVITATION_CREATED,
+        Self::INVITATION_REDEEMED,
+        Self::INVITATION_WITHDRAWN,
+        Self::ADMINISTRATION_CALLED,
+        Self::MESSAGE_DROPPED,
+        Self::MESSAGE_RETRIED,
+        Self::MESSAGE_TEST_SENT,
+        Self::SIGNING_KEY_CREATED,
+        Self::SIGNING_KEY_RETIRED,
+        Self::SIGNING_KEY_DELETED,
+        Self::MASTER_KEY_ROTATED,
+    ];
+
+    /// The act of this name, if this program has one.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|act| act.as_str() == name).cloned()
+    }
+
     const fn named(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
     }
@@ -247,5 +288,20 @@ impl AuditEvent {
     pub fn by(mut self, actor: Actor) -> Self {
         self.actor = actor;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G2: whoever asks for an act is told which ones there are; none may be left out.
+    #[test]
+    fn every_act_is_listed_once() {
+        let named = include_str!("model.rs").matches("Self = Self::named(\"").count();
+        let names: std::collections::BTreeSet<&str> = Act::ALL.iter().map(Act::as_str).collect();
+        assert_eq!((names.len(), Act::ALL.len()), (named, named));
+        assert_eq!(Act::parse("account.locked"), Some(Act::ACCOUNT_LOCKED));
+        assert_eq!(Act::parse("account.lokced"), None);
     }
 }

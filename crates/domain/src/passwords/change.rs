@@ -73,6 +73,9 @@ impl Passwords {
         // Before anything is paid for: a refused password costs no attempt.
         let new = Password::new(&command.new)?;
         self.ports.policy.accept(&new, &personal(&account)).await?;
+        if Password::new(&command.current).is_ok_and(|current| current.reveal() == new.reveal()) {
+            return Err(PasswordProblem::Unchanged.into());
+        }
         let proved = self.prove(&account, &command.current, origin, now).await?;
         let event = self.event(&account, origin, now);
         let changed = self.replace(caller, &account, &new, &proved, event).await;

@@ -39,6 +39,9 @@ pub enum PasswordProblem {
     /// Hardly more than the owner's name or address, or the service's name.
     #[error("too close to your name, your address or the name of this service")]
     Personal,
+    /// The account's password already: where a new one is asked for, it changes nothing.
+    #[error("the password that it is already")]
+    Unchanged,
     /// A pattern that is guessed quickly.
     #[error("too easy to guess")]
     Guessable,

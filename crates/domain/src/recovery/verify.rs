@@ -4,15 +4,16 @@ use secrecy::SecretString;
 
 use super::{CompleteRecovery, CompleteRecoveryError, GUESSES, PendingRecovery, Recovery, RecoveryProof};
 use crate::{
-    accounts::Account,
+    accounts::{Account, AccountState},
     actor::{Actor, Origin},
     audit::{Act, AuditEvent},
     clock::Timestamp,
     effects::Effects,
     id::CeremonyId,
+    identifiers::EmailAddress,
     one_time_codes::{JudgeError, RecoveryCode},
     outbox::MessageKind,
-    passwords::{AcceptError, HashError, Password, PasswordProblem, change::personal},
+    passwords::{AcceptError, HashError, Password, PasswordProblem, PasswordVerdict, change::personal},
     secret::OpaqueToken,
     store_error::StoreError,
 };
@@ -153,8 +154,23 @@ impl Recovery {
             return Err(RecoveryError::Gone);
         }
         self.ports.policy.judge(password, &personal(&account))?;
+        if account.standing.state == AccountState::Compromised {
+            self.refuse_unchanged(password, &pending.address).await?;
+        }
         let hash = self.ports.hasher.hash(password).await?;
         Ok((account, hash))
+    }
+
+    /// The password that others may know must not open the account again (S15). It costs a hash, of whoever has proved
+    /// the secret already.
+    async fn refuse_unchanged(&self, new: &Password, address: &EmailAddress) -> Result<(), RecoveryError> {
+        let candidate = self.ports.sign_ins.find_candidate(address).await?.ok_or(RecoveryError::Gone)?;
+        match self.ports.hasher.verify(new, &candidate.password).await? {
+            PasswordVerdict::Wrong => Ok(()),
+            PasswordVerdict::Right | PasswordVerdict::RightButOutdated => {
+                Err(PasswordProblem::Unchanged.into())
+            }
+        }
     }
 
     async fn release(&self, id: CeremonyId, proof: RecoveryProof) -> Result<(), StoreError> {
