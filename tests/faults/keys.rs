@@ -102,6 +102,8 @@ async fn sealing_anew_goes_on_where_it_was_killed(#[values(Sqlite, Postgres, Dyn
     configure(&home, &["data/new.key"]);
     fs::remove_file(home.data().join("master.key")).unwrap();
     let again = command_of(&home, &["keys", "rotate-master", "--output", "json"], "");
+    let advice = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(advice.contains("with the backups that were made under it"), "{advice}");
     let again: Json = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!((&again["resealed"], &again["unopened"]), (&0.into(), &0.into()));
     let binary = Binary::of(&home, &[], &[]);

@@ -18,6 +18,10 @@ use crate::output::{Output, or_dash};
 use crate::wiring::{Service, WiringError};
 use crate::{CommandError, CommandResult};
 
+/// A backup is of no use without the key that sealed it (O8).
+const OLD_KEYS: &str = "everything is sealed under the first master key; take the others out of the configuration, and keep each \
+     with the backups that were made under it";
+
 /// What was made.
 #[derive(Serialize)]
 struct Made {
@@ -78,7 +82,10 @@ pub async fn run(command: &KeysCommand, service: &Service, output: &mut Output<'
             let done = service.resealing.run().await?;
             let (resealed, kept, unopened) = (done.resealed, done.kept, done.unopened);
             output.record(&Sealed { resealed, kept, unopened })?;
-            if unopened > 0 { Err(CommandError::Unopened(unopened)) } else { Ok(()) }
+            if unopened > 0 {
+                return Err(CommandError::Unopened(unopened));
+            }
+            Ok(output.notice(OLD_KEYS)?)
         }
     }
 }

@@ -105,6 +105,7 @@ impl Act {
         Self::INVITATION_CREATED,
         Self::INVITATION_REDEEMED,
         Self::INVITATION_WITHDRAWN,
+        Self::ACCESS_CHECKED,
         Self::ADMINISTRATION_CALLED,
         Self::MESSAGE_DROPPED,
         Self::MESSAGE_RETRIED,
