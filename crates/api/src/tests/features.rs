@@ -232,7 +232,9 @@ async fn a_password_is_changed_by_who_knows_it() {
     let service = Service::new().await;
     let (bearer, binding, _) = service.signed_in().await;
     let shown = [("authorization", bearer.as_str()), ("symbolon-binding", binding.as_str())];
-    let change = |current: &str| Some(json!({"current_password": current, "new_password": PASSWORD}));
+    let change = |current: &str| {
+        Some(json!({"current_password": current, "new_password": "nine herons beside the canal"}))
+    };
     let wrong = service.call("PUT /v1/account/password", &shown, change("wrong")).await;
     assert_eq!(wrong.problem(), (403, "wrong_password"));
     let changed = service.call("PUT /v1/account/password", &shown, change(PASSWORD)).await;

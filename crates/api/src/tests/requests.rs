@@ -176,7 +176,7 @@ async fn an_outage_is_told_as_one() {
         (
             "PUT /v1/account/password",
             &shown,
-            Some(json!({"current_password": PASSWORD, "new_password": PASSWORD})),
+            Some(json!({"current_password": PASSWORD, "new_password": "nine herons beside the canal"})),
         ),
     ] {
         let answer = service.call(line, headers, body).await;
