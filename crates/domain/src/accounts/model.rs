@@ -14,6 +14,14 @@ impl Name {
     /// The longest name in bytes.
     pub const MAX_LENGTH: usize = 256;
 
+    /// A name as a store has it: one that was taken when fewer characters were refused can still be read.
+    #[must_use]
+    pub fn from_stored(name: &str) -> Option<Self> {
+        let is_name =
+            !name.is_empty() && name.len() <= Self::MAX_LENGTH && !name.chars().any(char::is_control);
+        is_name.then(|| Self(name.to_owned()))
+    }
+
     /// Its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -146,6 +154,13 @@ mod tests {
         ] {
             assert!(name.parse::<Name>().is_ok(), "{name}");
         }
+    }
+
+    /// What was taken before is still read.
+    #[test]
+    fn a_stored_name_may_turn_the_direction() {
+        assert!(Name::from_stored("Ada\u{202e}Eve").is_some());
+        assert!(Name::from_stored("Ada\u{7}").is_none() && Name::from_stored("").is_none());
     }
 
     /// S15: only an active account is signed in to, and a state keeps its name.
