@@ -175,7 +175,7 @@ pub(super) fn identifiers(found: &Found) -> Result<Vec<Identifier>, StoreError> 
 fn account(found: &Found) -> Result<Account, StoreError> {
     Ok(Account {
         id: AccountId::from_bytes(found.id("accounts.id")?),
-        name: found.optional_parsed("accounts.name", symbolon_domain::accounts::Name::from_stored)?,
+        name: found.optional_parsed("accounts.name", Name::from_stored)?,
         standing: standing(found)?,
         created_at: found.time("accounts.created_at")?,
         last_seen_at: found.optional_time("accounts.last_seen_at")?,

@@ -136,7 +136,7 @@ fn invitation(found: &Found) -> Result<Invitation, StoreError> {
     Ok(Invitation {
         address: found.parsed("invitations.typed", |typed| typed.parse().ok())?,
         role: found.parsed("invitations.role", Role::parse)?,
-        name: found.optional_parsed("invitations.name", symbolon_domain::accounts::Name::from_stored)?,
+        name: found.optional_parsed("invitations.name", Name::from_stored)?,
         invited_by: found.optional_id("invitations.invited_by")?.map(AccountId::from_bytes),
         expires_at: found.time("invitations.expires_at")?,
     })

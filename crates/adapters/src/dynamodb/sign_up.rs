@@ -127,7 +127,7 @@ async fn complete(store: &DynamoStore, command: &CompleteSignUp) -> Turn<Result<
     let counted = email.as_ref().map(|_| number(epoch));
     transaction.put_if(taken, unchanged("account_id", None).and(unchanged("sign_up_epoch", counted)));
     // The account is made of this very sign-up, whatever else was begun for its address (S1).
-    let name = sign_up.optional_parsed("ceremonies.name", |name| name.parse::<Name>().ok())?;
+    let name = sign_up.optional_parsed("ceremonies.name", Name::from_stored)?;
     let account = NewAccount {
         id: *account_id,
         identifier_id: command.identifier_id,

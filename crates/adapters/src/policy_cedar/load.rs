@@ -50,21 +50,15 @@ impl CedarPolicies {
             findings.errors.push(sources.schema.problem_at(None, problem));
         });
         named.validate(schema, &mut findings);
-        let slices = vocabulary.as_ref().ok().map(|vocabulary| Slices::new(&named.policies, vocabulary));
-        match (vocabulary, slices) {
-            (Ok(vocabulary), Some(Ok(slices))) if findings.errors.is_empty() => {
-                let names =
-                    named.files.keys().map(|name| (cedar_policy::PolicyId::new(name), PolicyId::new(name)));
-                let names = names.collect::<HashMap<_, _>>();
-                findings.warnings.sort();
-                Ok((Self { authorizer: Authorizer::new(), slices, names, vocabulary }, findings.warnings))
-            }
-            (_, Some(Err(error))) => {
-                findings.errors.push(of_set(&error));
-                Err(findings.sorted_errors())
-            }
-            _ => Err(findings.sorted_errors()),
-        }
+        let vocabulary = match vocabulary {
+            Ok(vocabulary) if findings.errors.is_empty() => vocabulary,
+            _ => return Err(findings.sorted_errors()),
+        };
+        let slices = Slices::new(&named.policies, &vocabulary).map_err(|error| vec![of_set(&error)])?;
+        let names = named.files.keys().map(|name| (cedar_policy::PolicyId::new(name), PolicyId::new(name)));
+        let names = names.collect::<HashMap<_, _>>();
+        findings.warnings.sort();
+        Ok((Self { authorizer: Authorizer::new(), slices, names, vocabulary }, findings.warnings))
     }
 }
 

@@ -4,7 +4,7 @@
 //! in `when` and `unless` is not looked at here: that is the engine's to judge.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -36,12 +36,13 @@ impl Slices {
                     };
                     let numbered = policies.iter().enumerate().filter(|(_, policy)| is_needed(policy));
                     let (numbers, needed): (Vec<usize>, Vec<&Policy>) = numbered.unzip();
-                    let set = match sets.get(&numbers) {
-                        Some(set) => Arc::clone(set),
-                        None => Arc::new(PolicySet::from_policies(needed.into_iter().cloned())?),
+                    let set = match sets.entry(numbers) {
+                        Entry::Occupied(same) => same.into_mut(),
+                        Entry::Vacant(new) => {
+                            new.insert(Arc::new(PolicySet::from_policies(needed.into_iter().cloned())?))
+                        }
                     };
-                    sets.insert(numbers, Arc::clone(&set));
-                    slices.insert((*role, *action), set);
+                    slices.insert((*role, *action), Arc::clone(set));
                 }
             }
             by_kind.insert(kind.clone(), slices);

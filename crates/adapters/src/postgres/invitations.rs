@@ -76,7 +76,7 @@ fn invitation(columns: &mut Columns<'_>) -> Result<Invitation, Failure> {
     Ok(Invitation {
         address: accounts::address(columns, "invitations.typed")?,
         role: columns.parsed("invitations.role", Role::parse)?,
-        name: columns.optional_parsed("invitations.name", symbolon_domain::accounts::Name::from_stored)?,
+        name: columns.optional_parsed("invitations.name", Name::from_stored)?,
         invited_by: columns.optional_id("invitations.invited_by")?.map(AccountId::from_bytes),
         expires_at: columns.timestamp("invitations.expires_at")?,
     })

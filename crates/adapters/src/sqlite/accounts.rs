@@ -156,7 +156,7 @@ pub(super) fn address(columns: &mut Columns<'_>, column: &'static str) -> Result
 
 fn account_with_one_identifier(columns: &mut Columns<'_>) -> Result<Account, Failure> {
     let id = AccountId::from_bytes(columns.bytes("accounts.id")?);
-    let name = columns.optional_parsed("accounts.name", symbolon_domain::accounts::Name::from_stored)?;
+    let name = columns.optional_parsed("accounts.name", Name::from_stored)?;
     let standing = standing(columns)?;
     let created_at = columns.timestamp("accounts.created_at")?;
     let last_seen_at = columns.optional_timestamp("accounts.last_seen_at")?;

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{actor::Role, clock::Timestamp, id::AccountId, identifiers::Identifier};
 
-/// What a person is called: up to 256 bytes, trimmed, no control characters (A1).
+/// What a person is called: up to 256 bytes, trimmed, no control characters or marks of direction (A1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -17,9 +17,19 @@ impl Name {
     /// A name as a store has it: one that was taken when fewer characters were refused can still be read.
     #[must_use]
     pub fn from_stored(name: &str) -> Option<Self> {
-        let is_name =
-            !name.is_empty() && name.len() <= Self::MAX_LENGTH && !name.chars().any(char::is_control);
-        is_name.then(|| Self(name.to_owned()))
+        Self::of(name.to_owned(), char::is_control).ok()
+    }
+
+    fn of(name: String, is_refused: fn(char) -> bool) -> Result<Self, InvalidName> {
+        if name.is_empty() {
+            Err(InvalidName::Empty)
+        } else if name.len() > Self::MAX_LENGTH {
+            Err(InvalidName::TooLong)
+        } else if name.chars().any(is_refused) {
+            Err(InvalidName::Control)
+        } else {
+            Ok(Self(name))
+        }
     }
 
     /// Its text.
@@ -47,16 +57,7 @@ impl FromStr for Name {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let name: String = text.trim().nfc().collect();
-        if name.is_empty() {
-            Err(InvalidName::Empty)
-        } else if name.len() > Self::MAX_LENGTH {
-            Err(InvalidName::TooLong)
-        } else if name.chars().any(is_command) {
-            Err(InvalidName::Control)
-        } else {
-            Ok(Self(name))
-        }
+        Self::of(text.trim().nfc().collect(), is_command)
     }
 }
 
