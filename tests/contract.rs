@@ -92,6 +92,7 @@ macro_rules! every_suite {
             an_account_is_found_by_its_address_however_it_is_typed,
             an_unknown_account_is_not_found,
             a_name_is_set_and_taken_away,
+            a_name_that_would_be_refused_now_is_still_read,
             nothing_is_written_about_an_account_that_is_not_there,
             the_standing_of_many_accounts_is_read_at_once,
             accounts_are_listed_newest_first_page_by_page,

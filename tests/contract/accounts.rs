@@ -7,11 +7,13 @@ use symbolon_domain::{
     effects::Effects,
     id::AccountId,
     page::PageRequest,
+    sign_up::NewSignUp,
 };
 
 use super::{
     Stores,
-    given::{self, Drawn, at, email, event, person, race, written},
+    given::{self, Drawn, at, completion, email, event, new_sign_up, person, race, written},
+    invitations::new_invitation,
 };
 
 mod administration;
@@ -65,6 +67,25 @@ pub(crate) async fn a_name_is_set_and_taken_away(stores: &Stores) {
     assert_eq!(given::events_of(stores, Act::ACCOUNT_UPDATED).await.len(), 3);
     assert!(stores.accounts.set_name(ada.id, name("Ada"), updated()).await.unwrap());
     assert_eq!(stores.accounts.find(eve.id).await.unwrap().unwrap().name, None);
+}
+
+/// A1: by an account, an invitation and a sign-up under way that have it since fewer characters were refused.
+pub(crate) async fn a_name_that_would_be_refused_now_is_still_read(stores: &Stores) {
+    let turned = Name::from_stored("Ada\u{202e}ecalevoL").unwrap();
+    assert!(turned.as_str().parse::<Name>().is_err());
+    let ada = person(stores, "ada@example.org", at(0)).await;
+    assert!(stores.accounts.set_name(ada.id, Some(turned.clone()), updated()).await.unwrap());
+    assert_eq!(stores.accounts.find(ada.id).await.unwrap().unwrap().name.as_ref(), Some(&turned));
+    let eves = NewSignUp { name: Some(turned.clone()), ..new_sign_up("eve@example.org", at(0)) };
+    stores.sign_ups.begin(eves.clone()).await.unwrap();
+    let command = completion(&eves, at(1));
+    stores.sign_ups.complete(command.clone()).await.unwrap();
+    assert_eq!(stores.accounts.find(command.account_id).await.unwrap().unwrap().name.as_ref(), Some(&turned));
+    let mut bobs = new_invitation("bob@example.org", Role::Authenticated);
+    bobs.invitation.name = Some(turned.clone());
+    stores.invitations.write(bobs.clone()).await.unwrap();
+    let found = stores.invitations.find(bobs.id, bobs.hash).await.unwrap().unwrap();
+    assert_eq!(found.name, Some(turned));
 }
 
 pub(crate) async fn nothing_is_written_about_an_account_that_is_not_there(stores: &Stores) {
