@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use symbolon_domain::{
     accounts::{AccountState, AccountStore},
+    api_keys::ApiKeyStore,
     audit::AuditStore,
     id::AccountId,
     invitations::InvitationStore,
@@ -23,6 +24,7 @@ use symbolon_domain::{
 };
 
 pub(crate) mod accounts;
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod given;
 pub(crate) mod invitations;
@@ -41,6 +43,7 @@ pub(crate) mod sweeper;
 #[derive(Clone)]
 pub(crate) struct Stores {
     pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) api_keys: Arc<dyn ApiKeyStore>,
     pub(crate) invitations: Arc<dyn InvitationStore>,
     pub(crate) sign_ups: Arc<dyn SignUpStore>,
     pub(crate) sign_ins: Arc<dyn SignInStore>,
@@ -257,6 +260,55 @@ macro_rules! every_suite {
             the_end_of_a_family_ends_its_newest_token,
             reuse_in_one_session_leaves_the_others,
         }
+        $crate::contract::suite! { $open, api_keys:
+            a_key_is_found_as_it_was_issued,
+            an_unknown_key_is_not_found,
+            a_key_is_issued_to_an_active_owner_with_its_role_only,
+            one_key_is_revoked_and_stays_so,
+            a_key_is_revoked_for_its_owner_only,
+            a_key_that_has_ended_stays_as_it_ended,
+            all_keys_end_with_the_epoch,
+            no_keys_are_revoked_for_an_unknown_owner,
+            epochs_of_keys_count_every_revocation,
+            keys_end_with_their_owners_rights,
+            keys_are_listed_newest_first_ended_ones_included,
+            a_last_use_moves_forwards_only,
+            an_owner_has_so_many_live_keys,
+            a_limit_may_be_nothing_or_none,
+            a_revoked_key_gives_its_slot_back,
+            the_slots_of_all_keys_are_free_when_all_have_ended,
+            a_refreshed_key_keeps_its_slot,
+            a_slot_is_free_at_the_end_of_its_family,
+            a_rotation_moves_only_its_own_slot,
+            a_family_that_reuse_has_ended_gives_its_slot_back,
+            of_many_keys_issued_at_once_so_many_are_written,
+            of_many_keys_for_a_slot_that_is_given_back_one_is_written,
+            a_live_key_is_rotated,
+            a_refresh_token_ends_at_its_very_end,
+            a_refresh_token_counts_from_its_very_beginning,
+            a_family_ends_at_its_very_end,
+            an_ended_key_is_not_refreshed,
+            an_unknown_key_is_not_refreshed,
+            what_does_not_fit_reveals_and_revokes_nothing,
+            a_key_without_a_refresh_token_is_not_refreshed,
+            a_bound_key_is_refreshed_inside_its_binding_only,
+            a_key_that_ends_while_it_is_refreshed_has_ended,
+            what_meets_at_one_owner_is_all_carried_out,
+            of_many_presentations_without_grace_one_wins_and_the_family_ends,
+            of_many_presentations_within_the_grace_two_win,
+            of_two_siblings_refreshed_at_once_one_wins,
+            a_used_token_is_accepted_once_more_within_the_grace,
+            a_used_token_ends_the_family_at_the_end_of_the_grace,
+            a_used_token_is_refused_once_its_successor_is_used,
+            a_third_presentation_changes_nothing,
+            the_first_sibling_refreshed_retires_the_other,
+            a_retired_sibling_ends_the_family_after_the_grace,
+            without_grace_a_used_token_ends_the_family,
+            a_used_token_shown_from_elsewhere_ends_the_family,
+            the_end_of_a_family_ends_its_newest_key,
+            reuse_in_one_family_leaves_the_others,
+            reuse_after_the_end_of_the_newest_key_is_detected_once,
+        }
         $crate::contract::suite! { $open, signing_keys:
             there_are_no_keys_at_first,
             a_key_is_found_as_it_was_written,
@@ -326,6 +378,7 @@ macro_rules! sweeping {
         mod sweeping {
             $crate::contract::suite! { $open, sweeper:
                 what_has_ended_is_swept_when_its_time_is_over,
+                keys_are_swept_when_the_time_of_their_family_is_over,
                 a_step_takes_so_much_of_each_kind_and_no_more,
                 of_many_nodes_one_sweeps,
                 another_takes_over_when_the_lease_has_ended,

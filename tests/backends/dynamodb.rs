@@ -14,6 +14,7 @@ use crate::{
 
 mod capacity;
 mod faults;
+mod key_faults;
 
 every_suite!(crate::backends::dynamodb::fresh);
 
@@ -32,6 +33,7 @@ async fn fresh() -> Fresh {
 fn stores(store: &Arc<DynamoStore>, options: DynamoOptions) -> Stores {
     Stores {
         accounts: store.clone(),
+        api_keys: store.clone(),
         invitations: store.clone(),
         sign_ups: store.clone(),
         sign_ins: store.clone(),

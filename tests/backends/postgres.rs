@@ -37,6 +37,7 @@ async fn fresh() -> Fresh {
 fn stores(store: &Arc<PostgresStore>, database: &Database) -> Stores {
     Stores {
         accounts: store.clone(),
+        api_keys: store.clone(),
         invitations: store.clone(),
         sign_ups: store.clone(),
         sign_ins: store.clone(),

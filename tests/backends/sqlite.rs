@@ -42,6 +42,7 @@ fn fresh_with(options: &OpenOptions) -> Fresh {
 fn stores(store: &Arc<SqliteStore>, path: &Path) -> Stores {
     Stores {
         accounts: store.clone(),
+        api_keys: store.clone(),
         invitations: store.clone(),
         sign_ups: store.clone(),
         sign_ins: store.clone(),

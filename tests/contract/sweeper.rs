@@ -13,8 +13,10 @@ use symbolon_domain::{
 
 use super::{
     Stores,
+    api_keys::{self, issued},
     given::{
-        DAY, Drawn, LIMITS, MANY, MICROSECOND, at, count, messages, new_sign_in, new_sign_up, person, race,
+        DAY, Drawn, LIMITS, MANY, MICROSECOND, at, count, everything, messages, new_sign_in, new_sign_up,
+        person, race,
     },
     invitations::new_invitation,
     recovery::by_code,
@@ -53,6 +55,8 @@ pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
     stores.recoveries.begin(recovery.clone()).await.unwrap();
     let invitation = new_invitation("grace@example.org", Role::Staff);
     stores.invitations.write(invitation.clone()).await.unwrap();
+    let key = issued(stores, ada.id, at(0)).await;
+    stores.api_keys.refresh(api_keys::shown(&key.token, at(60))).await.unwrap();
     let pending = messages(stores).await.len();
 
     sweeper(stores, begun.expires_at - MICROSECOND).sweep().await.unwrap();
@@ -64,9 +68,16 @@ pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
     sweeper(stores, invitation.invitation.expires_at - MICROSECOND).sweep().await.unwrap();
     assert!(stores.invitations.find(invitation.id, invitation.hash).await.unwrap().is_some());
 
+    sweeper(stores, key.expires_at - MICROSECOND).sweep().await.unwrap();
+    let used = stores.api_keys.find(key.token.id).await.unwrap();
+    assert!(used.is_some_and(|used| !used.is_current()), "a used key is recognised");
+
     sweeper(stores, ada.session.expires_at - MICROSECOND).sweep().await.unwrap();
     let late = stores.sessions.refresh(shown(&ada.session, token, token.expires_at)).await.unwrap();
     assert!(matches!(late, RefreshOutcome::Refused(RefreshRefusal::Expired)), "{late:?}");
+    sweeper(stores, key.expires_at + 90 * DAY - MICROSECOND).sweep().await.unwrap();
+    let listed = stores.api_keys.list(ada.id, everything()).await.unwrap().items;
+    assert_eq!(listed.len(), 1, "a key stays in the list");
     sweeper(stores, ada.session.expires_at + 90 * DAY - MICROSECOND).sweep().await.unwrap();
     assert!(stores.sessions.find(ada.session.id).await.unwrap().is_some(), "a session stays in the history");
     assert_eq!(messages(stores).await.len(), pending, "nobody has delivered them");
@@ -117,6 +128,30 @@ pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Store
     assert!(stores.accounts.find(ada.id).await.unwrap().is_some());
 }
 
+/// K3, K8, K9: its slot when that is free, its used keys at the end of the family, the family when the list has forgotten it.
+pub(crate) async fn keys_are_swept_when_the_time_of_their_family_is_over(stores: &Stores) {
+    let ada = person(stores, "ada@example.org", at(0)).await.id;
+    let key = issued(stores, ada, at(0)).await;
+    let command = api_keys::shown(&key.token, at(60));
+    stores.api_keys.refresh(command.clone()).await.unwrap();
+    let listed = async || stores.api_keys.list(ada, everything()).await.unwrap().items.len();
+    // The slots of the sign-up, and then that of the key.
+    assert_eq!(swept(stores, command.successor.ends_at() - MICROSECOND).await, 1);
+    assert_eq!(swept(stores, command.successor.ends_at() + LEASE).await, 1);
+    let end = key.expires_at;
+    assert_eq!(swept(stores, end).await, 0);
+    assert_eq!(swept(stores, end + LEASE).await, 2);
+    for id in [key.token.id, command.successor.id] {
+        assert_eq!(stores.api_keys.find(id).await.unwrap(), None);
+    }
+    // The session's token is in the way.
+    assert_eq!(swept(stores, at(0) + 91 * DAY).await, 1);
+    assert_eq!(swept(stores, end + 90 * DAY).await, 0);
+    assert_eq!(listed().await, 1);
+    assert_eq!(swept(stores, end + 90 * DAY + LEASE).await, 1);
+    assert_eq!(listed().await, 0);
+}
+
 /// The oldest first; whoever waits behind a step does not wait for all of it.
 pub(crate) async fn a_step_takes_so_much_of_each_kind_and_no_more(stores: &Stores) {
     let mut begun = Vec::new();
@@ -135,6 +170,8 @@ pub(crate) async fn a_step_takes_so_much_of_each_kind_and_no_more(stores: &Store
         ceremonies: horizon,
         refresh_tokens: horizon,
         sessions: horizon,
+        api_key_tokens: horizon,
+        api_keys: horizon,
         messages: horizon,
     };
     // Of the sign-ups, their codes and their slots.

@@ -24,7 +24,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 pub(crate) struct Faults {
     /// Refused for want of capacity, before anything is done.
     pub(crate) throttled: u64,
-    /// Transactions that meet another one on an item, before anything is done.
+    /// Transactions and updates that meet another transaction on an item, before anything is done.
     pub(crate) conflicts: u64,
     /// Writes that are done, and whose answer never arrives.
     pub(crate) lost_answers: u64,
@@ -117,6 +117,10 @@ async fn forward(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     }
     if operation == "TransactWriteItems" && shared.strikes(faults.conflicts) {
         return cancelled(&request, "TransactionConflict");
+    }
+    if operation == "UpdateItem" && shared.strikes(faults.conflicts) {
+        let name = "com.amazonaws.dynamodb.v20120810#TransactionConflictException";
+        return refused(&json!({"__type": name, "message": "Injected."}));
     }
     let is_data = !matches!(operation.as_str(), "CreateTable" | "DescribeTable" | "DeleteTable")
         && !operation.ends_with("TimeToLive");

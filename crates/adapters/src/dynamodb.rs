@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use self::gates::Gates;
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod calls;
 mod effects;
@@ -32,6 +33,7 @@ mod one_time_codes;
 mod outbox;
 mod passwords;
 mod recovery;
+mod rotation;
 mod sealing;
 mod sessions;
 mod sign_in;

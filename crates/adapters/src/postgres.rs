@@ -16,6 +16,7 @@ use self::{commands::Runner, notify::Notifier, pool::Pool, sessions::Refreshes};
 
 mod accounts;
 mod address;
+mod api_keys;
 mod audit;
 mod commands;
 mod effects;

@@ -5,6 +5,7 @@
 //! they appear in ascending order. Lists go backwards from an id; the first page starts at [`NEWEST`].
 
 pub(crate) mod accounts;
+pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod invitations;
 pub(crate) mod one_time_codes;
@@ -30,6 +31,7 @@ macro_rules! migrations {
             3 "signing_key_rotation" "0003_signing_key_rotation.sql",
             4 "recovery" "0004_recovery.sql",
             5 "invitations" "0005_invitations.sql",
+            6 "api_keys" "0006_api_keys.sql",
         }
     };
     ($engine:literal: $($version:literal $name:literal $file:literal,)+) => {

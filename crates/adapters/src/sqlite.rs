@@ -26,6 +26,7 @@ use self::{
 };
 
 mod accounts;
+mod api_keys;
 mod audit;
 mod effects;
 mod invitations;

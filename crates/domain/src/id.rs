@@ -83,6 +83,10 @@ ids! {
     SessionId;
     /// A rotating refresh token; finds its row, proves nothing by itself.
     RefreshTokenId;
+    /// An API key: the family of its successors, over every refresh.
+    ApiKeyId;
+    /// One key of such a family (`jti`), found by its refresh token too.
+    ApiKeyTokenId;
     /// A key that signs tokens (`kid`).
     SigningKeyId;
     /// A message in the outbox.

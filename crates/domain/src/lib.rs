@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod id;
 pub mod page;
 pub mod pii;
+pub mod rotation;
 pub mod sealing;
 pub mod secret;
 pub mod store_error;
@@ -28,6 +29,7 @@ pub mod sign_in;
 pub mod sign_up;
 
 // What they then hold.
+pub mod api_keys;
 pub mod sessions;
 pub mod signing_keys;
 

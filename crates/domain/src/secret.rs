@@ -112,6 +112,8 @@ pub enum TokenKind {
     PasswordReset,
     /// `iv`: an invitation (A5).
     Invitation,
+    /// `kr`: an API key's refresh token (K7).
+    ApiKeyRefresh,
 }
 
 impl TokenKind {
@@ -121,6 +123,7 @@ impl TokenKind {
             Self::ClientBinding => "cb",
             Self::PasswordReset => "pr",
             Self::Invitation => "iv",
+            Self::ApiKeyRefresh => "kr",
         }
     }
 }

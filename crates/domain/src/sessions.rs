@@ -23,7 +23,6 @@ mod explain;
 mod model;
 mod refresh;
 mod revoke;
-pub mod rotation;
 mod store;
 mod token;
 mod verify;

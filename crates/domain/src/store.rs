@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     accounts::AccountStore,
+    api_keys::ApiKeyStore,
     audit::AuditStore,
     invitations::InvitationStore,
     one_time_codes::OneTimeCodeStore,
@@ -23,6 +24,7 @@ use crate::{
 #[async_trait]
 pub trait Store:
     AccountStore
+    + ApiKeyStore
     + AuditStore
     + InvitationStore
     + OneTimeCodeStore

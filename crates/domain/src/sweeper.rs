@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    api_keys::FAMILY_LIFETIME,
     clock::{Clock, Timestamp},
     entropy::{Entropy, random_bytes},
     id,
@@ -17,7 +18,8 @@ mod store;
 
 pub use self::store::{Sweep, SweepStore, Swept};
 
-/// The login history goes back so far past the absolute limit of a session (S11).
+/// The login history goes back so far past the absolute limit of a session (S11), and the list of API keys past that of a
+/// family (K9).
 pub const SESSION_HISTORY: Duration = Duration::from_secs(90 * 86_400);
 /// A message that is done with is listed for so long.
 pub const MESSAGE_HISTORY: Duration = Duration::from_secs(30 * 86_400);
@@ -73,6 +75,8 @@ impl Sweeper {
                 ceremonies: Horizon::new(now - CEREMONY_HISTORY, now),
                 refresh_tokens: Horizon::new(now - session_life, now),
                 sessions: Horizon::new(now - session_life - SESSION_HISTORY, now - SESSION_HISTORY),
+                api_key_tokens: Horizon::new(now - FAMILY_LIFETIME, now),
+                api_keys: Horizon::new(now - FAMILY_LIFETIME - SESSION_HISTORY, now - SESSION_HISTORY),
                 messages: Horizon::new(now - MESSAGE_HISTORY, now - MESSAGE_HISTORY),
             })
             .await

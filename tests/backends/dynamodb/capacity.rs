@@ -6,6 +6,7 @@ use symbolon_adapters::dynamodb::{DynamoOptions, DynamoStore};
 use symbolon_domain::{
     accounts::{AccountChange, AdministerAccount, Administrator},
     actor::Role,
+    api_keys::{IssueApiKey, RevokeApiKey},
     audit::{Act, AuditFilter},
     effects::Effects,
     outbox::{FinishMessage, LeaseMessages, MessageState, RetryMessage},
@@ -19,8 +20,9 @@ use symbolon_domain::{
 use super::stores;
 use crate::{
     contract::{
+        api_keys::{issued, new_api_key, refresh::shown as shown_key},
         given::{
-            self, LIMITS, at, completion, event, hash, matched, new_sign_in, new_sign_up, resend,
+            self, LIMITS, at, completion, event, hash, matched, new_sign_in, new_sign_up, person, resend,
             sign_in_completion,
         },
         invitations::{new_invitation, redemption},
@@ -224,10 +226,54 @@ async fn count() -> Vec<String> {
     lines
 }
 
+/// The whole of a program's day with API keys, on a table of its own.
+async fn count_of_keys() -> Vec<String> {
+    let table = Table::migrated().await;
+    let proxy = DynamoProxy::start(table.options.endpoint.as_deref().unwrap()).await;
+    let options = DynamoOptions { endpoint: Some(proxy.url.clone()), ..table.options.clone() };
+    let store = DynamoStore::connect(&options).await.unwrap();
+    let stores = stores(&store, table.options.clone());
+    let mut lines = Vec::new();
+    let owner = person(&stores, "ada@example.org", at(0)).await.id;
+    let key = new_api_key(owner, at(0));
+    let (id, token) = (key.id, key.token.clone());
+    let effects = |act| Effects::event(event(act, at(9)));
+    let issue = IssueApiKey { key, most: 100, effects: effects(Act::API_KEY_ISSUED) };
+    counted!(lines, proxy, "API key: issue", stores.api_keys.issue(issue));
+    counted!(lines, proxy, "API key: verify", stores.api_keys.find(token.id));
+    counted!(lines, proxy, "API key: note its last use", stores.api_keys.touch(vec![(id, at(10))]));
+    counted!(lines, proxy, "API key: refresh", stores.api_keys.refresh(shown_key(&token, at(11))));
+    counted!(
+        lines,
+        proxy,
+        "API key: refresh again within the grace",
+        stores.api_keys.refresh(shown_key(&token, at(12)))
+    );
+    counted!(
+        lines,
+        proxy,
+        "API key: refuse a used token",
+        stores.api_keys.refresh(shown_key(&token, at(13)))
+    );
+    let other = issued(&stores, owner, at(14)).await;
+    let page = PageRequest::first();
+    counted!(lines, proxy, "API key: list of an owner (2)", stores.api_keys.list(owner, page));
+    counted!(lines, proxy, "API key: whose it is", stores.api_keys.owner(other.id));
+    let revoke = RevokeApiKey { owner, id: other.id, effects: effects(Act::API_KEY_REVOKED), now: at(15) };
+    counted!(lines, proxy, "API key: revoke", stores.api_keys.revoke(revoke));
+    counted!(
+        lines,
+        proxy,
+        "API key: revoke all",
+        stores.api_keys.revoke_all(owner, effects(Act::API_KEYS_REVOKED), at(16))
+    );
+    lines
+}
+
 /// The documentation says what is so.
 #[tokio::test]
 async fn the_costs_in_the_documentation_are_the_real_ones() {
-    let counted = count().await.join("\n");
+    let counted = [count().await, count_of_keys().await].concat().join("\n");
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/dynamodb.md");
     let written = fs::read_to_string(page).unwrap();
     assert!(written.contains(&counted), "docs/dynamodb.md is to say:\n{counted}");

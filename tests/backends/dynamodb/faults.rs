@@ -28,27 +28,27 @@ use crate::{
 };
 
 /// A fifth of the calls is throttled; a tenth of the transactions meets another one, and of the writes loses its answer.
-const ALL: Faults = Faults { throttled: 20, conflicts: 10, lost_answers: 10 };
+pub(super) const ALL: Faults = Faults { throttled: 20, conflicts: 10, lost_answers: 10 };
 /// Longer than any command may take.
 const BOUND: Duration = Duration::from_secs(20);
 
 /// A table with a proxy in front of it.
-struct Behind {
-    stores: Stores,
-    proxy: DynamoProxy,
-    _table: Table,
+pub(super) struct Behind {
+    pub(super) stores: Stores,
+    pub(super) proxy: DynamoProxy,
+    pub(super) table: Table,
 }
 
-async fn behind_a_proxy() -> Behind {
+pub(super) async fn behind_a_proxy() -> Behind {
     let table = Table::migrated().await;
     let proxy = DynamoProxy::start(table.options.endpoint.as_deref().unwrap()).await;
     let options = DynamoOptions { endpoint: Some(proxy.url.clone()), ..table.options.clone() };
     let store = DynamoStore::connect(&options).await.unwrap();
-    Behind { stores: stores(&store, table.options.clone()), proxy, _table: table }
+    Behind { stores: stores(&store, table.options.clone()), proxy, table }
 }
 
 /// How many events of this kind there are.
-async fn count_events(stores: &Stores, act: &Act) -> usize {
+pub(super) async fn count_events(stores: &Stores, act: &Act) -> usize {
     let mut count = 0;
     let mut after = None;
     loop {
@@ -88,7 +88,7 @@ async fn walk(stores: &Stores, person: usize, rotations: u64) {
 async fn throttling_conflicts_and_lost_answers_cost_nothing_and_double_nothing() {
     const PEOPLE: usize = 20;
     const ROTATIONS: u64 = 50;
-    let Behind { stores, proxy, _table } = behind_a_proxy().await;
+    let Behind { stores, proxy, table: _table } = behind_a_proxy().await;
     proxy.inject(ALL);
     let walks = (0..PEOPLE).map(|person| {
         let stores = stores.clone();
@@ -108,7 +108,7 @@ async fn throttling_conflicts_and_lost_answers_cost_nothing_and_double_nothing()
 /// X5, M1: a worker whose lease's answer was lost holds what it took, and counts one attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_lease_whose_answer_was_lost_is_held() {
-    let Behind { stores, proxy, _table } = behind_a_proxy().await;
+    let Behind { stores, proxy, table: _table } = behind_a_proxy().await;
     for person in 0..20 {
         stores.sign_ups.begin(new_sign_up(&format!("{person}@example.org"), at(0))).await.unwrap();
     }
@@ -129,7 +129,7 @@ async fn a_lease_whose_answer_was_lost_is_held() {
 /// S14, X5: an attempt whose reservation's answer was lost is paid once, and let through.
 #[tokio::test]
 async fn a_reservation_whose_answer_was_lost_is_paid_once() {
-    let Behind { stores, proxy, _table } = behind_a_proxy().await;
+    let Behind { stores, proxy, table: _table } = behind_a_proxy().await;
     proxy.inject(Faults { lost_answers: 25, ..Faults::default() });
     for _ in 0..20 {
         let reserved =
@@ -148,7 +148,7 @@ const THROTTLE: symbolon_domain::sign_in::throttle::ThrottleLimits =
 /// X5: an outage is an outage, after a bounded time, and never a "no".
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_outage_is_never_a_no() {
-    let Behind { stores, proxy, _table } = behind_a_proxy().await;
+    let Behind { stores, proxy, table: _table } = behind_a_proxy().await;
     let ada = person(&stores, "ada@example.org", at(0)).await;
     proxy.inject(Faults { throttled: 100, ..Faults::default() });
     let is_outage = |error: StoreError| matches!(error, StoreError::Unavailable(_) | StoreError::Busy);
@@ -168,7 +168,7 @@ async fn an_outage_is_never_a_no() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_session_that_is_kept_is_never_seen_as_ended() {
     use symbolon_domain::sessions::{RevokeSessions, SessionState};
-    let Behind { stores, proxy, _table } = behind_a_proxy().await;
+    let Behind { stores, proxy, table: _table } = behind_a_proxy().await;
     proxy.inject(Faults { conflicts: 20, ..Faults::default() });
     let ada = person(&stores, "ada@example.org", at(0)).await;
     let id = ada.session.id;

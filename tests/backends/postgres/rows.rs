@@ -8,7 +8,10 @@ use symbolon_domain::{
 };
 
 use super::fresh;
-use crate::contract::given::{at, person};
+use crate::contract::{
+    api_keys::issued,
+    given::{at, everything, person},
+};
 
 async fn number(connection: &mut PgConnection, sql: &'static str) -> i64 {
     connection.fetch_one(sql).await.unwrap().get(0)
@@ -37,6 +40,7 @@ async fn the_content_of_a_finished_message_is_erased() {
 async fn an_unreadable_row_is_an_error_that_names_its_column() {
     let fresh = fresh().await;
     let ada = person(&fresh.stores, "ada@example.org", at(0)).await;
+    let key = issued(&fresh.stores, ada.id, at(0)).await;
     let mut beside = fresh.database.beside().await;
     let told = |error: StoreError| match error {
         StoreError::Corrupt(what) => what,
@@ -52,6 +56,10 @@ async fn an_unreadable_row_is_an_error_that_names_its_column() {
     assert_eq!(told(fresh.stores.accounts.find(ada.id).await.unwrap_err()), "accounts.created_at");
     damage("UPDATE sessions SET methods = 'pwd blood'").await;
     assert_eq!(told(fresh.stores.sessions.find(ada.session.id).await.unwrap_err()), "sessions.methods");
+    damage("UPDATE api_keys SET scopes = 'read read'").await;
+    assert_eq!(told(fresh.stores.api_keys.find(key.token.id).await.unwrap_err()), "api_keys.scopes");
+    let listed = fresh.stores.api_keys.list(ada.id, everything()).await;
+    assert_eq!(told(listed.unwrap_err()), "api_keys.scopes");
 }
 
 /// G6, M1: written by a newer version that runs beside this one, perhaps; the others are delivered all the same.

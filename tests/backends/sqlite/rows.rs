@@ -7,7 +7,10 @@ use symbolon_domain::{
 };
 
 use super::{Beside, fresh};
-use crate::contract::given::{at, person};
+use crate::contract::{
+    api_keys::issued,
+    given::{at, everything, person},
+};
 
 /// M1: and not a single message before.
 #[tokio::test]
@@ -33,6 +36,7 @@ async fn the_content_of_a_finished_message_is_erased() {
 async fn an_unreadable_row_is_an_error_that_names_its_column() {
     let fresh = fresh().await;
     let ada = person(&fresh.stores, "ada@example.org", at(0)).await;
+    let key = issued(&fresh.stores, ada.id, at(0)).await;
     let beside = Beside(fresh.path.clone()).open();
     let told = |error: StoreError| match error {
         StoreError::Corrupt(what) => what,
@@ -45,6 +49,10 @@ async fn an_unreadable_row_is_an_error_that_names_its_column() {
     damage("UPDATE accounts SET role = 'staff', epoch = 9");
     damage("UPDATE sessions SET methods = 'pwd blood'");
     assert_eq!(told(fresh.stores.sessions.find(ada.session.id).await.unwrap_err()), "sessions.methods");
+    damage("UPDATE api_keys SET scopes = 'read read'");
+    assert_eq!(told(fresh.stores.api_keys.find(key.token.id).await.unwrap_err()), "api_keys.scopes");
+    let listed = fresh.stores.api_keys.list(ada.id, everything()).await;
+    assert_eq!(told(listed.unwrap_err()), "api_keys.scopes");
     damage("UPDATE identifiers SET typed = 'nobody'");
     assert_eq!(told(fresh.stores.accounts.find(ada.id).await.unwrap_err()), "identifiers.typed");
 }

@@ -25,7 +25,7 @@ fn command(account: AccountId, change: AccountChange) -> AdministerAccount {
     AdministerAccount { account, by: Administrator::Operator, change, failures: Vec::new(), effects }
 }
 
-pub(super) async fn administer(stores: &Stores, account: AccountId, change: AccountChange) -> Administered {
+pub(crate) async fn administer(stores: &Stores, account: AccountId, change: AccountChange) -> Administered {
     stores.accounts.administer(command(account, change)).await.unwrap()
 }
 

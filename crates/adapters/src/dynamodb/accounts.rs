@@ -151,6 +151,16 @@ pub(super) fn standing(found: &Found) -> Result<Standing, StoreError> {
     })
 }
 
+/// The epoch of the account's API keys.
+pub(super) fn key_epoch(found: &Found) -> Result<u64, StoreError> {
+    Ok(found.optional_number("accounts.key_epoch")?.unwrap_or(0))
+}
+
+/// No "all of them" has ended the account's API keys since. An epoch that was never raised is not written.
+pub(super) fn is_key_epoch(epoch: u64) -> Expression {
+    unchanged("key_epoch", (epoch > 0).then(|| number(epoch)))
+}
+
 /// How often the account has got another password; what was begun under an earlier count is over.
 pub(super) fn password_changes(found: &Found) -> Result<u64, StoreError> {
     Ok(found.optional_number("accounts.password_changes")?.unwrap_or(0))

@@ -6,7 +6,10 @@
 use std::fmt::Write as _;
 
 use symbolon_domain::{
-    id::{AccountId, AuditEventId, CeremonyId, InvitationId, MessageId, RefreshTokenId, SessionId},
+    id::{
+        AccountId, ApiKeyId, ApiKeyTokenId, AuditEventId, CeremonyId, InvitationId, MessageId,
+        RefreshTokenId, SessionId,
+    },
     identifiers::EmailAddress,
     secret::SecretHash,
 };
@@ -96,6 +99,23 @@ pub(super) fn session_of_account(account: AccountId, id: SessionId) -> Key {
 
 pub(super) fn refresh_token(id: RefreshTokenId) -> Key {
     Key::root(format!("refresh_token#{id}"))
+}
+
+/// A family of API keys.
+pub(super) fn api_key(id: ApiKeyId) -> Key {
+    Key::root(format!("api_key#{id}"))
+}
+
+/// What sort keys of an account's API keys begin with.
+pub(super) const API_KEYS_OF_ACCOUNT: &str = "api_key#";
+
+pub(super) fn api_key_of_account(account: AccountId, id: ApiKeyId) -> Key {
+    Key { pk: self::account(account).pk, sk: format!("{API_KEYS_OF_ACCOUNT}{id}") }
+}
+
+/// One key of a family.
+pub(super) fn api_key_token(id: ApiKeyTokenId) -> Key {
+    Key::root(format!("api_key_token#{id}"))
 }
 
 /// A sign-up or a sign-in, with its code.

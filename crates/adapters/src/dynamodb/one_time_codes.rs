@@ -86,7 +86,7 @@ pub(super) async fn consume(
     let is_in_its_place = unchanged("hash", Some(bytes(code.hash.as_bytes())));
     transaction.delete_if(keys::ceremony(ceremony), is_in_its_place);
     let slot = keys::slot(failures_of.kind, failures_of.key, code.budget_slot);
-    slots::free(store, transaction, slot, ceremony).await
+    slots::free(store, transaction, slot, ceremony.as_bytes()).await
 }
 
 /// A ceremony's code as it is kept.
@@ -170,7 +170,7 @@ async fn reserve_attempt(
     let mut transaction = Transaction::default();
     let slots = Slots { kind: &code.failures_kind, key: code.failures_key, count: limits.account_failures };
     let times = (now, now + limits.account_window);
-    let budget_slot = match slots.take(store, &mut transaction, ceremony, times).await? {
+    let budget_slot = match slots.take(store, &mut transaction, ceremony.as_bytes(), times).await? {
         Ok(slot) => slot,
         Err(until) => return Ok(Some(Err(ReserveError::BudgetSpent(until)))),
     };
@@ -197,7 +197,7 @@ async fn release_attempt(
         .and(unchanged("hash", Some(bytes(code.hash.as_bytes()))));
     transaction.update(keys::ceremony(id), update, is_unchanged);
     let slot = keys::slot(failures_of.kind, failures_of.key, code.budget_slot);
-    slots::free(store, &mut transaction, slot, id).await?;
+    slots::free(store, &mut transaction, slot, id.as_bytes()).await?;
     Ok(store.transact(transaction).await?.then(()))
 }
 
@@ -215,7 +215,7 @@ async fn replace(store: &DynamoStore, command: &ReplaceCode) -> Turn<Result<(), 
     let mut transaction = Transaction::default();
     let slots = Slots { kind: limit.owner.kind, key: limit.owner.key, count: limit.slots };
     let times = (*now, *now + limit.window);
-    if let Err(until) = slots.take(store, &mut transaction, *ceremony, times).await? {
+    if let Err(until) = slots.take(store, &mut transaction, ceremony.as_bytes(), times).await? {
         return Ok(Some(Err(ReplaceError::TooMany(until))));
     }
     let update = Expression::new(

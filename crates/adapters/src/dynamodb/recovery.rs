@@ -89,14 +89,14 @@ async fn begin(store: &DynamoStore, command: &NewRecovery) -> Turn<Result<(), Be
     let mut transaction = Transaction::default();
     let slots = Slots { kind: limit.owner.kind, key: limit.owner.key, count: limit.slots };
     let times = (*created_at, *created_at + limit.window);
-    if let Err(until) = slots.take(store, &mut transaction, *id, times).await? {
+    if let Err(until) = slots.take(store, &mut transaction, id.as_bytes(), times).await? {
         return Ok(Some(Err(BeginRecoveryError::TooMany(until))));
     }
     let account = match &command.subject {
         RecoverySubject::Account { id, password_changes } => Some((id, password_changes)),
         RecoverySubject::Decoy(padding) => {
             let slot = keys::slot(padding.owner.kind, padding.owner.key, 0);
-            transaction.put(slots::taken(slot, *id, *created_at + padding.window));
+            transaction.put(slots::taken(slot, id.as_bytes(), *created_at + padding.window));
             None
         }
     };

@@ -27,6 +27,7 @@ use super::{
     expressions::{Expression, unchanged},
     items::{Found, Item, bytes, number, text, time},
     keys::{self, SESSIONS_OF_ACCOUNT},
+    rotation,
     transaction::{Transaction, Turn},
 };
 
@@ -207,7 +208,7 @@ pub(super) fn insert(transaction: &mut Transaction, session: &NewSession, accoun
             .until(until),
     );
     transaction.put(Item::new(keys::session_of_account(account, session.id)).until(until));
-    transaction.create(new_token(&first_token, account, session.id, session.expires_at));
+    transaction.create(rotation::first(new_token(&first_token, account, session.id, session.expires_at)));
 }
 
 /// A used token is remembered as long as its session may live, so that it is known when it is shown again.
@@ -222,7 +223,6 @@ fn new_token(
         .with("session_id", text(session.to_string()))
         .with("hash", bytes(token.hash.as_bytes()))
         .with("expires_at", time(token.expires_at))
-        .with("uses", number(0))
         .until(session_end)
 }
 

@@ -81,7 +81,7 @@ async fn begin(store: &DynamoStore, command: &NewSignUp) -> Turn<Result<(), Begi
     let mut transaction = Transaction::default();
     let slots = Slots { kind: limit.owner.kind, key: limit.owner.key, count: limit.slots };
     let times = (*created_at, *created_at + limit.window);
-    if let Err(until) = slots.take(store, &mut transaction, *id, times).await? {
+    if let Err(until) = slots.take(store, &mut transaction, id.as_bytes(), times).await? {
         return Ok(Some(Err(BeginSignUpError::TooMany(until))));
     }
     let epoch = store.sign_up_epoch(address).await?;

@@ -1,13 +1,15 @@
 //! Numbered slots in DynamoDB: a limit over things that expire. Each slot is an item that a conditional put takes, if it
 //! is free or has expired at that moment.
 
-use symbolon_domain::{clock::Timestamp, id::CeremonyId, secret::SecretHash, store_error::StoreError};
+use aws_sdk_dynamodb::types::AttributeValue;
+use symbolon_domain::{clock::Timestamp, secret::SecretHash, store_error::StoreError};
+use uuid::Uuid;
 
 use super::{
     DynamoStore,
     calls::Range,
     expressions::{Expression, absent, unchanged},
-    items::{Item, text, time},
+    items::{Found, Item, text, time},
     keys,
     transaction::Transaction,
 };
@@ -20,13 +22,13 @@ pub(super) struct Slots<'a> {
 }
 
 impl Slots<'_> {
-    /// Takes the first free slot for a ceremony until `until`, as a part of this transaction; where there is none, says
+    /// Takes the first free slot for the holder of this id until `until`, as a part of this transaction; where there is none, says
     /// when the first one is free again.
     pub(super) async fn take(
         &self,
         store: &DynamoStore,
         transaction: &mut Transaction,
-        holder: CeremonyId,
+        holder: &[u8; 16],
         (now, until): (Timestamp, Timestamp),
     ) -> Result<Result<u32, Timestamp>, StoreError> {
         let number = match self.first_free(store, now).await? {
@@ -35,9 +37,24 @@ impl Slots<'_> {
             Err(end) => return Ok(Err(end.unwrap_or(until))),
         };
         let slot = taken(keys::slot(self.kind, self.key, number), holder, until);
-        let is_free = Expression::new(format!("{} OR #taken_until <= :now", absent().text()));
-        transaction.put_if(slot, is_free.value("now", time(now)));
+        transaction.put_if(slot, is_free(now));
         Ok(Ok(number))
+    }
+
+    /// How many of them are taken at `now`.
+    pub(super) async fn count_taken(&self, store: &DynamoStore, now: Timestamp) -> Result<u64, StoreError> {
+        let mut taken = 0;
+        for slot in self.kept(store).await? {
+            taken += u64::from(slot.time("slots.taken_until")? > now);
+        }
+        Ok(taken)
+    }
+
+    /// Those that have been taken, in the order of their numbers, as far as the engine has not deleted them.
+    async fn kept(&self, store: &DynamoStore) -> Result<Vec<Found>, StoreError> {
+        let Some(last) = self.count.checked_sub(1) else { return Ok(Vec::new()) };
+        let [first, last] = [0, last].map(|number| keys::slot(self.kind, self.key, number));
+        store.range(Range { pk: first.pk, from: first.sk, to: last.sk }).await
     }
 
     /// The first slot that is free at `now`, or when the first one will be.
@@ -46,14 +63,11 @@ impl Slots<'_> {
         store: &DynamoStore,
         now: Timestamp,
     ) -> Result<Result<u32, Option<Timestamp>>, StoreError> {
-        let Some(last) = self.count.checked_sub(1) else { return Ok(Err(None)) };
-        let [first, last] = [0, last].map(|number| keys::slot(self.kind, self.key, number));
-        let kept = store.range(Range { pk: first.pk, from: first.sk, to: last.sk }).await?;
         let mut number = 0;
         let mut end: Option<Timestamp> = None;
-        for slot in kept {
+        for slot in self.kept(store).await? {
             let taken_until = slot.time("slots.taken_until")?;
-            // They come in the order of their numbers; one that was never taken is not there.
+            // One that was never taken is not there.
             if taken_until <= now || slot.number_of("slots.sk")? != number {
                 return Ok(Ok(number));
             }
@@ -64,22 +78,57 @@ impl Slots<'_> {
     }
 }
 
-/// A slot that this ceremony holds until then.
-pub(super) fn taken(slot: keys::Key, holder: CeremonyId, until: Timestamp) -> Item {
-    Item::new(slot).with("taken_until", time(until)).with("holder", text(holder.to_string())).until(until)
+/// Nobody holds the slot at `now`.
+fn is_free(now: Timestamp) -> Expression {
+    Expression::new(format!("{} OR #taken_until <= :now", absent().text())).value("now", time(now))
 }
 
-/// Gives a slot back as a part of this transaction, if it is still this ceremony's.
+/// A slot that this one holds until then.
+pub(super) fn taken(slot: keys::Key, holder: &[u8; 16], until: Timestamp) -> Item {
+    Item::new(slot).with("taken_until", time(until)).with("holder", written(holder)).until(until)
+}
+
+/// Gives a slot back as a part of this transaction, if it is still this one's.
 pub(super) async fn free(
     store: &DynamoStore,
     transaction: &mut Transaction,
     slot: keys::Key,
-    holder: CeremonyId,
+    holder: &[u8; 16],
 ) -> Result<(), StoreError> {
-    let Some(kept) = store.get(slot.clone()).await? else { return Ok(()) };
-    if kept.id("slots.holder")? == *holder.as_bytes() {
-        let is_held = unchanged("holder", Some(text(holder.to_string())));
-        transaction.delete_if(slot, is_held);
+    if let Some(kept) = store.get(slot.clone()).await?
+        && is_holder(&kept, holder)?
+    {
+        transaction.delete_if(slot, is_held(holder));
     }
     Ok(())
+}
+
+/// Holds a slot until another moment as a part of this transaction: one that is still this one's, or that nobody holds at
+/// `now`. One that somebody else has taken stays theirs.
+pub(super) async fn hold(
+    store: &DynamoStore,
+    transaction: &mut Transaction,
+    slot: keys::Key,
+    holder: &[u8; 16],
+    (now, until): (Timestamp, Timestamp),
+) -> Result<(), StoreError> {
+    let condition = match store.get(slot.clone()).await? {
+        Some(kept) if is_holder(&kept, holder)? => is_held(holder),
+        Some(kept) if kept.time("slots.taken_until")? > now => return Ok(()),
+        _ => is_free(now),
+    };
+    transaction.put_if(taken(slot, holder, until), condition);
+    Ok(())
+}
+
+fn is_holder(slot: &Found, holder: &[u8; 16]) -> Result<bool, StoreError> {
+    Ok(slot.id("slots.holder")? == *holder)
+}
+
+fn is_held(holder: &[u8; 16]) -> Expression {
+    unchanged("holder", Some(written(holder)))
+}
+
+fn written(holder: &[u8; 16]) -> AttributeValue {
+    text(Uuid::from_bytes(*holder).to_string())
 }

@@ -253,7 +253,7 @@ fn outcome(reasons: &[CancellationReason]) -> Cancelled {
 }
 
 /// Waits for a random part of a time that doubles with each turn, so that those who met do not meet again.
-async fn pause(turn: u32) {
+pub(super) async fn pause(turn: u32) {
     let most = FIRST_PAUSE.saturating_mul(1 << turn.min(16)).min(LONGEST_PAUSE);
     let part = Duration::from_micros(random() % u64::try_from(most.as_micros()).unwrap_or(u64::MAX).max(1));
     tokio::time::sleep(part).await;

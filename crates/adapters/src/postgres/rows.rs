@@ -11,8 +11,8 @@ use sqlx::{
 use symbolon_domain::{
     clock::Timestamp,
     id::{
-        AccountId, AuditEventId, CeremonyId, IdentifierId, InvitationId, MessageId, RefreshTokenId,
-        RequestId, SessionId, SigningKeyId,
+        AccountId, ApiKeyId, ApiKeyTokenId, AuditEventId, CeremonyId, IdentifierId, InvitationId, MessageId,
+        RefreshTokenId, RequestId, SessionId, SigningKeyId,
     },
     secret::SecretHash,
 };
@@ -157,6 +157,8 @@ macro_rules! bound_as_uuids {
 
 bound_as_uuids!(
     AccountId,
+    ApiKeyId,
+    ApiKeyTokenId,
     AuditEventId,
     CeremonyId,
     IdentifierId,
@@ -235,6 +237,15 @@ impl<'r> Columns<'r> {
     pub(super) fn number<T: TryFrom<i64>>(&mut self, column: &'static str) -> Result<T, Failure> {
         let number: Option<i64> = self.value(column)?;
         number.and_then(|number| T::try_from(number).ok()).ok_or(Failure::Corrupt(column))
+    }
+
+    /// NULL, or a whole number that fits `T`.
+    pub(super) fn optional_number<T: TryFrom<i64>>(
+        &mut self,
+        column: &'static str,
+    ) -> Result<Option<T>, Failure> {
+        let number: Option<i64> = self.value(column)?;
+        number.map(|number| T::try_from(number).map_err(|_| Failure::Corrupt(column))).transpose()
     }
 
     pub(super) fn boolean(&mut self, column: &'static str) -> Result<bool, Failure> {

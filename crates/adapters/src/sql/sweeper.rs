@@ -56,6 +56,19 @@ pub(crate) const SESSIONS: &str = oldest!(
     "expires_at <= $2 AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.session_id = old.id)"
 );
 
+/// A used one is recognised until its family's limit.
+pub(crate) const API_KEY_TOKENS: &str = oldest!(
+    "api_key_tokens",
+    "id",
+    "EXISTS (SELECT 1 FROM api_keys k WHERE k.id = old.key_id AND k.expires_at <= $2)"
+);
+
+pub(crate) const API_KEYS: &str = oldest!(
+    "api_keys",
+    "id",
+    "expires_at <= $2 AND NOT EXISTS (SELECT 1 FROM api_key_tokens t WHERE t.key_id = old.id)"
+);
+
 pub(crate) const MESSAGES: &str = oldest!("outbox", "id", "ended_at <= $2");
 
 /// Slots that are free at `$1`, at most `$2`. The last condition is for engines with several writers, where one may be

@@ -7,9 +7,10 @@ use symbolon_domain::{
     effects::Effects,
     id::{AccountId, RefreshTokenId, SessionId},
     page::{Page, PageRequest},
+    rotation::TokenUse,
     sessions::{
         AuthenticationMethod, FoundToken, NewRefreshToken, NewSession, RefreshOutcome, RefreshRefusal,
-        RefreshSession, RefreshVerdict, RevokeSessions, Session, SessionStore, rotation::TokenUse,
+        RefreshSession, RefreshVerdict, RevokeSessions, Session, SessionStore,
     },
     store_error::StoreError,
 };

@@ -38,6 +38,8 @@ fn sweep(db: &Write<'_>, command: &Sweep) -> Result<Swept, Failure> {
         oldest(sql::INVITATIONS, command.ceremonies)?,
         oldest(sql::REFRESH_TOKENS, command.refresh_tokens)?,
         oldest(sql::SESSIONS, command.sessions)?,
+        oldest(sql::API_KEY_TOKENS, command.api_key_tokens)?,
+        oldest(sql::API_KEYS, command.api_keys)?,
         oldest(sql::MESSAGES, command.messages)?,
         changes(db, sql::SLOTS, params![command.now.micros(), command.limit])?,
     ];

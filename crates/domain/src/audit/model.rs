@@ -6,7 +6,10 @@ use crate::{
     actor::{Actor, Origin},
     clock::Timestamp,
     entropy::Entropy,
-    id::{AccountId, AuditEventId, CeremonyId, InvitationId, MessageId, RequestId, SessionId, SigningKeyId},
+    id::{
+        AccountId, ApiKeyId, AuditEventId, CeremonyId, InvitationId, MessageId, RequestId, SessionId,
+        SigningKeyId,
+    },
 };
 
 /// What was done or tried, as `<feature>.<verb>`.
@@ -44,6 +47,20 @@ impl Act {
     pub const SESSIONS_REVOKED: Self = Self::named("sessions.revoked");
     /// Something sensitive was asked for, which takes a fresh sign-in (F7).
     pub const FRESH_SIGN_IN_ASKED: Self = Self::named("session.fresh_sign_in_asked");
+    /// An API key was issued (K1).
+    pub const API_KEY_ISSUED: Self = Self::named("api_key.issued");
+    /// An API key was shown to be verified (K5).
+    pub const API_KEY_VERIFIED: Self = Self::named("api_key.verified");
+    /// An API key was refreshed (K7).
+    pub const API_KEY_REFRESHED: Self = Self::named("api_key.refreshed");
+    /// A used refresh token of an API key was shown again (K8).
+    pub const API_KEY_REUSE_DETECTED: Self = Self::named("api_key.reuse_detected");
+    /// An API key was ended (K9).
+    pub const API_KEY_REVOKED: Self = Self::named("api_key.revoked");
+    /// Every API key of an account was ended (K9).
+    pub const API_KEYS_REVOKED: Self = Self::named("api_keys.revoked");
+    /// The API keys of an account were asked for (K9).
+    pub const API_KEYS_LISTED: Self = Self::named("api_keys.listed");
     /// An account's own fields were changed.
     pub const ACCOUNT_UPDATED: Self = Self::named("account.updated");
     /// An account was locked by an administrator.
@@ -97,6 +114,13 @@ impl Act {
         Self::SESSION_REVOKED,
         Self::SESSIONS_REVOKED,
         Self::FRESH_SIGN_IN_ASKED,
+        Self::API_KEY_ISSUED,
+        Self::API_KEY_VERIFIED,
+        Self::API_KEY_REFRESHED,
+        Self::API_KEY_REUSE_DETECTED,
+        Self::API_KEY_REVOKED,
+        Self::API_KEYS_REVOKED,
+        Self::API_KEYS_LISTED,
         Self::ACCOUNT_UPDATED,
         Self::ACCOUNT_LOCKED,
         Self::ACCOUNT_UNLOCKED,
@@ -198,6 +222,7 @@ subjects! {
     CeremonyId => "ceremony";
     InvitationId => "invitation";
     SessionId => "session";
+    ApiKeyId => "api_key";
     MessageId => "message";
     SigningKeyId => "signing_key";
 }

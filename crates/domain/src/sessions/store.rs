@@ -2,15 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::{
-    RefreshClient, RefreshOutcome, RefreshRefusal, RefreshSession, Session, SessionState,
-    rotation::{RotationVerdict, TokenUse, judge},
-};
+use super::{RefreshClient, RefreshOutcome, RefreshRefusal, RefreshSession, Session, SessionState};
 use crate::{
     clock::Timestamp,
     effects::Effects,
     id::{AccountId, SessionId},
     page::{Page, PageRequest},
+    rotation::{RotationVerdict, TokenUse, judge},
     secret::SecretHash,
     store_error::StoreError,
 };

@@ -22,6 +22,10 @@ pub struct Sweep {
     pub refresh_tokens: Horizon,
     /// Sessions past their absolute limit that have no refresh tokens any more.
     pub sessions: Horizon,
+    /// The keys, used ones too, of families of API keys that are past their limit.
+    pub api_key_tokens: Horizon,
+    /// Families of API keys past their limit that have no keys any more.
+    pub api_keys: Horizon,
     /// Messages that are done with.
     pub messages: Horizon,
 }

@@ -4,7 +4,8 @@ use sqlx::types::Uuid;
 use symbolon_domain::{
     audit::{AuditEvent, Subject},
     id::{AccountId, RefreshTokenId, RequestId},
-    sessions::{FoundToken, NewRefreshToken, RefreshSession, Session, rotation::TokenUse},
+    rotation::TokenUse,
+    sessions::{FoundToken, NewRefreshToken, RefreshSession, Session},
 };
 
 use super::session;

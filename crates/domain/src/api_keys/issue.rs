@@ -1,0 +1,293 @@
+//! Issuing an API key (K1–K4, K12).
+
+use std::{net::IpAddr, time::Duration};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use super::{
+    ApiKeyAddress, ApiKeyClaims, ApiKeyFault, ApiKeyGrant, ApiKeyText, ApiKeys, FAMILY_LIFETIME, IssueApiKey,
+    IssueOutcome, LONG_LIFETIME, NewApiKey, NewApiKeyToken, RateLimit, RefreshHash, RefreshHashing,
+    RefreshLife, RefreshPart, Scopes, claims::ApiKeySecret,
+};
+use crate::{
+    access::{AccessError, Action, ItemKind, Limit, Who},
+    accounts::Name,
+    actor::{Actor, Origin, Role},
+    audit::Act,
+    clock::Timestamp,
+    effects::Effects,
+    entropy::random_bytes,
+    id::{AccountId, ApiKeyId, ApiKeyTokenId},
+    passwords::{HashError, Password},
+    secret::{OpaqueToken, TokenKind},
+    store_error::StoreError,
+};
+
+/// What a key is asked for. Durations are whole seconds; the front end has held them to
+/// [`super::ApiKeySettings`].
+#[derive(Clone, Debug)]
+pub struct ApiKeyRequest {
+    /// `iss`.
+    pub issuer: ApiKeyText,
+    /// `aud`.
+    pub audience: ApiKeyText,
+    /// `sub`.
+    pub subject: ApiKeyText,
+    /// `ver`.
+    pub version: ApiKeyText,
+    /// Its life.
+    pub lifetime: Duration,
+    /// It counts only after so long; shorter than its life.
+    pub not_before: Duration,
+    /// The addresses that it is bound to.
+    pub address: Option<ApiKeyAddress>,
+    /// Its refresh token, if it is to have one.
+    pub refresh: Option<RefreshRequest>,
+    /// Its scopes.
+    pub scopes: Scopes,
+    /// What its owner calls it.
+    pub name: Option<Name>,
+    /// How often it may be verified.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// What a refresh token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshRequest {
+    /// Its life.
+    pub lifetime: Duration,
+    /// It counts only after so long; shorter than its life.
+    pub not_before: Duration,
+}
+
+impl ApiKeyRequest {
+    /// Does it, or what it may be refreshed to, live over a day, so that it needs a fresh sign-in (F7)?
+    #[must_use]
+    pub fn is_long_lived(&self) -> bool {
+        self.lifetime > LONG_LIFETIME || self.refresh.is_some_and(|refresh| refresh.lifetime > LONG_LIFETIME)
+    }
+}
+
+/// Why no key was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueApiKeyError {
+    /// The access policy, or the owner's role, does not allow it.
+    #[error("the account may not have this key")]
+    Denied,
+    /// The owner has as many live keys as they may (K12).
+    #[error("the account has as many keys as it may")]
+    Full {
+        /// When one of them ends by itself.
+        retry_after: Duration,
+    },
+    /// The access policy could not be asked.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The refresh token could not be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The key could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] ApiKeyFault),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ApiKeys {
+    /// Issues a key to an account for itself. Owner and role come from the store, never from the request (K1).
+    ///
+    /// # Errors
+    /// See [`IssueApiKeyError`].
+    pub async fn issue(
+        &self,
+        owner: AccountId,
+        role: Role,
+        request: ApiKeyRequest,
+        origin: &Origin,
+    ) -> Result<ApiKeyGrant, IssueApiKeyError> {
+        let actor = Actor::Account(owner);
+        let decision = self.ports.access.allowed(actor, Action::Create, ItemKind::API_KEY, owner).await?;
+        let is_too_long = request.lifetime > LONG_LIFETIME && !self.settings.long_lived_roles.contains(&role);
+        if !decision.is_allowed() || is_too_long {
+            self.note(Act::API_KEY_ISSUED, "access_denied", actor, origin);
+            return Err(IssueApiKeyError::Denied);
+        }
+        let limit = Limit::Max("api_key".to_owned());
+        let most = self.ports.access.limit(Who::Account(owner), &limit).await?;
+        let most = most.map_or(u32::MAX, |most| u32::try_from(most).unwrap_or(u32::MAX));
+        let now = self.now();
+        let Made { key, grant } = self.make(owner, role, request, now).await?;
+        let event = self.event(Act::API_KEY_ISSUED, actor, origin, now).on(key.id);
+        let command = IssueApiKey { key, most, effects: Effects::event(event) };
+        match self.ports.store.issue(command).await? {
+            IssueOutcome::Issued => Ok(grant),
+            IssueOutcome::Denied => {
+                self.note(Act::API_KEY_ISSUED, "access_denied", actor, origin);
+                Err(IssueApiKeyError::Denied)
+            }
+            IssueOutcome::Full { free_at } => {
+                self.note(Act::API_KEY_ISSUED, "too_many", actor, origin);
+                Err(IssueApiKeyError::Full { retry_after: free_at.since(now) })
+            }
+        }
+    }
+
+    async fn make(
+        &self,
+        owner: AccountId,
+        role: Role,
+        request: ApiKeyRequest,
+        now: Timestamp,
+    ) -> Result<Made, IssueApiKeyError> {
+        let id = ApiKeyId::new(now, &*self.ports.entropy);
+        // A key without a refresh token lives as long as it was asked for; a family that is refreshed has an end (K3).
+        let ends_at = now + request.refresh.map_or(request.lifetime, |_| FAMILY_LIFETIME);
+        let (token, secrets) = self
+            .draw(
+                now,
+                KeyTimes {
+                    lifetime: request.lifetime,
+                    not_before: request.not_before,
+                    refresh: request.refresh,
+                    ends_at,
+                },
+            )
+            .await?;
+        let claims = ApiKeyClaims {
+            iss: request.issuer.clone(),
+            ver: request.version.clone(),
+            uid: owner,
+            rol: role,
+            aud: request.audience.clone(),
+            sub: request.subject.clone(),
+            ipa: request.address,
+            tkn: secrets.secret,
+            fam: id,
+            jti: token.id,
+            iat: now.seconds(),
+            nbf: token.not_before.seconds(),
+            exp: token.expires_at.seconds(),
+            scp: request.scopes.clone(),
+        };
+        let sealed = self.seal(&claims, now)?;
+        let grant = ApiKeyGrant {
+            id,
+            expires_at: token.expires_at,
+            refresh_expires_at: token.refresh.as_ref().map(|refresh| refresh.expires_at),
+            refresh_token: secrets.refresh_token,
+            api_key: sealed.text,
+        };
+        let key = NewApiKey {
+            id,
+            owner,
+            role,
+            issuer: request.issuer,
+            audience: request.audience,
+            subject: request.subject,
+            version: request.version,
+            scopes: request.scopes,
+            address: request.address,
+            name: request.name,
+            rate_limit: request.rate_limit,
+            lifetime: request.lifetime,
+            refresh: request.refresh.map(|refresh| RefreshLife { lifetime: refresh.lifetime }),
+            created_at: now,
+            expires_at: ends_at,
+            prefix: sealed.prefix,
+            token,
+        };
+        Ok(Made { key, grant })
+    }
+
+    /// The present in whole seconds, so that what a key says of its times is what the store keeps.
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.ports.clock.now().seconds())
+    }
+
+    /// Draws the next key of a family and its refresh token.
+    pub(super) async fn draw(
+        &self,
+        now: Timestamp,
+        times: KeyTimes,
+    ) -> Result<(NewApiKeyToken, KeySecrets), HashError> {
+        let id = ApiKeyTokenId::new(now, &*self.ports.entropy);
+        let bytes = Zeroizing::new(random_bytes::<32>(&*self.ports.entropy));
+        let secret = ApiKeySecret::new(&bytes);
+        let mut refresh = None;
+        let mut refresh_token = None;
+        if let Some(asked) = times.refresh {
+            let token = OpaqueToken::generate(TokenKind::ApiKeyRefresh, *id.as_bytes(), &*self.ports.entropy);
+            refresh = Some(RefreshPart {
+                hash: self.hash_refresh(&token).await?,
+                not_before: now + asked.not_before,
+                expires_at: (now + asked.lifetime).min(times.ends_at),
+            });
+            refresh_token = Some(token);
+        }
+        let token = NewApiKeyToken {
+            id,
+            hash: secret.hash(),
+            not_before: now + times.not_before,
+            expires_at: (now + times.lifetime).min(times.ends_at),
+            refresh,
+        };
+        Ok((token, KeySecrets { secret, refresh_token }))
+    }
+
+    async fn hash_refresh(&self, token: &OpaqueToken) -> Result<RefreshHash, HashError> {
+        match self.settings.refresh_hash {
+            RefreshHashing::Sha256 => Ok(RefreshHash::sha256(token)),
+            RefreshHashing::Argon2id => {
+                let hash = self.ports.hasher.hash(&as_password(token.reveal())?).await?;
+                Ok(RefreshHash::from_stored(hash.as_phc().to_owned()))
+            }
+        }
+    }
+
+    pub(super) fn seal(&self, claims: &ApiKeyClaims, now: Timestamp) -> Result<SealedKey, ApiKeyFault> {
+        let json = Zeroizing::new(serde_json::to_vec(claims).map_err(|_| ApiKeyFault::Claims)?);
+        let text = self.ports.sealer.seal(&json, now)?;
+        let prefix = text.expose_secret().chars().take(SHOWN).collect();
+        Ok(SealedKey { text, prefix })
+    }
+}
+
+/// So many characters of a key are shown in lists: `sym_ak_`, the version and purpose, and eight that tell keys apart.
+const SHOWN: usize = 24;
+
+/// A refresh token in the place of a password (K4).
+pub(super) fn as_password(token: &SecretString) -> Result<Password, HashError> {
+    Password::new(token).map_err(|_| HashError::Failed("a refresh token is no password".to_owned()))
+}
+
+/// How long the next key of a family lives.
+pub(super) struct KeyTimes {
+    pub(super) lifetime: Duration,
+    pub(super) not_before: Duration,
+    pub(super) refresh: Option<RefreshRequest>,
+    pub(super) ends_at: Timestamp,
+}
+
+/// What only the holder of a key may have.
+pub(super) struct KeySecrets {
+    pub(super) secret: ApiKeySecret,
+    pub(super) refresh_token: Option<OpaqueToken>,
+}
+
+/// A key as its holder gets it.
+pub(super) struct SealedKey {
+    pub(super) text: SecretString,
+    pub(super) prefix: String,
+}
+
+struct Made {
+    key: NewApiKey,
+    grant: ApiKeyGrant,
+}
+
+/// Is an address that was stated inside a binding? A bound key without a stated address is not (K5).
+pub(super) fn address_fits(binding: Option<&ApiKeyAddress>, stated: Option<IpAddr>) -> bool {
+    binding.is_none_or(|binding| stated.is_some_and(|address| binding.holds(address)))
+}
