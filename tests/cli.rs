@@ -2,6 +2,7 @@
 
 mod access;
 mod administration;
+mod api_keys;
 mod commands;
 mod configuration;
 mod outbox;

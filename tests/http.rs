@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod administration;
+mod api_keys;
 mod authorization;
 mod canaries;
 mod clocks;

@@ -32,7 +32,7 @@ fn the_run_command_finds_its_binary() {
     assert_eq!(names, ["symbolon"]);
 }
 
-/// S1, S6, S7, S9, S10, S11, M5: the walk in the README works exactly as printed, but for the port; its mail is a file,
+/// S1, S6, S7, S9, S10, S11, M5, K1, K5, K8, K9: the walk in the README works exactly as printed, but for the port; its mail is a file,
 /// as it is out of the box.
 #[test]
 fn the_walk_in_the_readme_works_as_printed() {
@@ -58,8 +58,21 @@ fn the_walk_in_the_readme_works_as_printed() {
     assert!(said.contains("\"active\": true"));
     assert!(said.contains("\"value\": \"ada@example.org\""));
     assert!(said.contains("\"state\": \"active\""));
-    let verified_last = said.rfind("\"active\": false").unwrap();
-    assert!(verified_last > said.find("\"active\": true").unwrap(), "signing out is the last word");
+    let (sessions, keys) = said.split_once("\"api_key\": \"sym_ak_v4.local.").unwrap();
+    let verified_last = sessions.rfind("\"active\": false").unwrap();
+    assert!(verified_last > sessions.find("\"active\": true").unwrap(), "signing out is the last word");
+    // A key that counts; one without the scope; a reuse that is caught; a family that has ended.
+    let answers: Vec<bool> = keys
+        .lines()
+        .filter_map(|line| match line.trim().trim_end_matches(',') {
+            "\"active\": true" => Some(true),
+            "\"active\": false" => Some(false),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answers, [true, false, false]);
+    assert!(keys.contains("\"The token does not count\"") && keys.contains("\"revoked\": 0"));
+    assert!(keys.contains("nightly import"));
     for act in ["sign_up.started", "sign_up.completed", "session.refreshed", "session.revoked"] {
         assert!(said.contains(act), "{act}");
     }

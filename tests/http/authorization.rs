@@ -35,7 +35,7 @@ enum Who {
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 36] = [
+const ROUTES: [(&str, &str, Who); 42] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
@@ -49,6 +49,12 @@ const ROUTES: [(&str, &str, Who); 36] = [
     ("delete", "/v1/sessions", Who::Session),
     ("delete", "/v1/sessions/current", Who::Session),
     ("delete", "/v1/sessions/{id}", Who::Session),
+    ("post", "/v1/api-keys", Who::Session),
+    ("get", "/v1/api-keys", Who::Session),
+    ("delete", "/v1/api-keys", Who::Session),
+    ("delete", "/v1/api-keys/{id}", Who::Session),
+    ("post", "/v1/api-keys/verify", Who::Anybody),
+    ("post", "/v1/api-keys/refresh", Who::RefreshToken),
     ("get", "/v1/account", Who::Session),
     ("patch", "/v1/account", Who::Session),
     ("put", "/v1/account/password", Who::Session),
@@ -176,6 +182,10 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
                     json!({"actor": {"id": ada.account_id}, "action": "view", "item": "object", "owner": ada.account_id})
                 }
                 "/v1/sessions/refresh" => json!({"refresh_token": ada.token}),
+                "/v1/api-keys" => {
+                    json!({"issuer": "i", "audience": "a", "subject": "s", "version": "1"})
+                }
+                "/v1/api-keys/refresh" => json!({"api_key": ada.token, "refresh_token": ada.refresh_token}),
                 _ => body,
             };
             let is_bare = method == "get" || body.is_null();

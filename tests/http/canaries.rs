@@ -44,6 +44,7 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
     refreshed.call("PATCH", "/v1/account").json(&json!({"name": "canary name"})).send().await.expect(200);
     secrets.push("canary name".to_owned());
 
+    plant_in_api_keys(&binary, &refreshed, &mut secrets).await;
     plant_in_recoveries(&binary, &refreshed, &mut secrets).await;
 
     pending.try_resend().await.expect(429);
@@ -79,6 +80,28 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
     for name in fs::read_dir(home.directory().join("data/mail")).unwrap() {
         assert!(!name.unwrap().file_name().to_string_lossy().contains("canary"));
     }
+}
+
+/// Keys, their refresh tokens and what they say.
+async fn plant_in_api_keys(binary: &Binary, session: &SignedIn<'_>, secrets: &mut Vec<String>) {
+    let body = json!({
+        "issuer": "canary issuer", "audience": "canary audience", "subject": "canary subject", "version": "canary version",
+        "scopes": ["canary:scope"], "name": "canary key", "ip_address": "203.0.113.0/24",
+    });
+    let issued = session.call("POST", "/v1/api-keys").json(&body).send().await.expect(201);
+    let (key, refresh_token) = (issued.text("api_key"), issued.text("refresh_token"));
+    let question = json!({"api_key": key, "expect": {"ip_address": SOURCE, "audience": "canary audience"}});
+    binary.call("POST", "/v1/api-keys/verify").json(&question).send().await.expect(200);
+    let pair = json!({"api_key": key, "refresh_token": refresh_token});
+    let call = binary.call("POST", "/v1/api-keys/refresh").header("x-forwarded-for", SOURCE);
+    let next = call.json(&pair).send().await.expect(200);
+    let cookie = format!("__Host-symbolon-key-refresh={refresh_token}");
+    let call = binary.call("POST", "/v1/api-keys/refresh").header("cookie", &cookie);
+    call.json(&json!({"api_key": key})).send().await.expect(403);
+    session.call("DELETE", &format!("/v1/api-keys/{key}")).send().await.expect(404);
+    session.call("GET", "/v1/api-keys").send().await.expect(200);
+    session.call("DELETE", "/v1/api-keys").send().await.expect(200);
+    secrets.extend([key, refresh_token, next.text("api_key"), next.text("refresh_token")]);
 }
 
 /// Wrong codes, links, current and new passwords.

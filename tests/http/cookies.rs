@@ -94,7 +94,7 @@ async fn a_browser_signs_up_and_refreshes_by_cookies(#[values(Sqlite, Postgres, 
         .header("origin", ORIGIN)
         .header("cookie", &jar(&refreshed));
     let out = out.send().await.expect(204);
-    assert_eq!(shape(&out).len(), 3);
+    assert_eq!(shape(&out).len(), 4);
     for (name, value, attributes) in cookies(&out) {
         assert!(value.is_empty() && attributes.contains("Max-Age=0"), "{name}");
     }

@@ -65,6 +65,9 @@ pub(crate) struct RefreshCookie {
     pub(crate) binds: bool,
 }
 
+/// The refresh token of an API key that a cookie carries.
+pub(crate) struct KeyRefreshCookie(pub(crate) Option<SecretString>);
+
 impl SecondStep {
     /// What is shown, for the use case.
     pub(crate) fn shown(&self) -> PreAuthorizedCaller<'_> {
@@ -113,7 +116,7 @@ impl FromRequestParts<Arc<Api>> for FreshCaller {
 }
 
 /// Has the caller signed in lately enough for what is sensitive (F7)?
-fn fresh(api: &Api, caller: &Caller, origin: &Origin) -> Result<(), Problem> {
+pub(crate) fn fresh(api: &Api, caller: &Caller, origin: &Origin) -> Result<(), Problem> {
     let sessions = &api.use_cases.sessions;
     let fresh = sessions.require_fresh(&caller.signed_in, origin);
     fresh.map_err(|_| Problem::stale(sessions.settings().fresh_for))
@@ -140,6 +143,14 @@ impl FromRequestParts<Arc<Api>> for RefreshCookie {
         let binding = binding(&parts.headers)?;
         let binds = binding.as_ref().is_some_and(|shown| shown.by_cookie);
         Ok(Self { token, binding: binding.map(|shown| shown.secret), binds })
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for KeyRefreshCookie {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
+        Ok(Self(cookies::find(&parts.headers, cookies::KEY_REFRESH)?.map(|shown| shown.secret)))
     }
 }
 

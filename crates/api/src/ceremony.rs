@@ -148,6 +148,12 @@ pub(crate) struct SessionBody {
 /// A secret on its way to its holder.
 pub(crate) struct Revealed(SecretString);
 
+impl From<SecretString> for Revealed {
+    fn from(secret: SecretString) -> Self {
+        Self(secret)
+    }
+}
+
 impl Serialize for Revealed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.expose_secret())

@@ -15,6 +15,7 @@ use symbolon_domain::page::{Cursor, PageRequest};
 
 mod body;
 mod json;
+mod numbers;
 
 pub(crate) use self::body::{ReadingBody, collect};
 use self::json::{Members, Value};
@@ -130,6 +131,18 @@ impl Fields {
         match self.members.take(name) {
             Some(value) => self.inner(name, value, read),
             None => self.missing(name),
+        }
+    }
+
+    /// A member that may be absent or null, as an object. The outer option is none when it is there and wrong.
+    pub(crate) fn optional_object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
+        match self.members.take(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.inner(name, value, read).map(Some),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use symbolon_domain::{
     access::Access,
     accounts::Accounts,
+    api_keys::ApiKeys,
     audit::Audit,
     clock::Clock,
     entropy::Entropy,
@@ -39,6 +40,7 @@ mod trace;
 // The features.
 mod access;
 mod accounts;
+mod api_keys;
 mod audit;
 mod ceremony;
 mod invitations;
@@ -85,6 +87,8 @@ pub struct UseCases {
     pub recovery: Recovery,
     /// Changes passwords.
     pub passwords: Passwords,
+    /// Issues, verifies, refreshes, ends and lists API keys.
+    pub api_keys: ApiKeys,
     /// Verifies, refreshes, ends and lists sessions.
     pub sessions: Sessions,
     /// Messages: for administrators, readiness and test mode.

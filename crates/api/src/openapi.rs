@@ -32,6 +32,7 @@ use crate::{
         (name = "sign-in", description = "First factor, then second factor"),
         (name = "recovery", description = "A new password for who has lost theirs"),
         (name = "sessions", description = "One signed-in client each"),
+        (name = "api-keys", description = "Short-lived credentials of programs, with a rotating refresh token"),
         (name = "account", description = "One's own account"),
         (name = "invitations", description = "Becoming an account that an administrator asked for"),
         (name = "administration", description = "Other people's accounts, messages and events: for staff and superusers"),
@@ -65,6 +66,10 @@ impl Modify for SecuritySchemes {
         components.add_security_scheme(
             "refresh_cookie",
             cookie(cookies::REFRESH, "The refresh token of a session"),
+        );
+        components.add_security_scheme(
+            "key_refresh_cookie",
+            cookie(cookies::KEY_REFRESH, "The refresh token of an API key"),
         );
         components.add_security_scheme("binding_cookie", cookie(cookies::BINDING, "The client's binding"));
     }

@@ -7,7 +7,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Api, access, accounts, audit,
+    Api, access, accounts, api_keys, audit,
     boundary::boundary,
     docs, invitations, openapi, outbox, passwords,
     problem::{Problem, ProblemType},
@@ -37,6 +37,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(sign_in::routes())
         .merge(recovery::routes())
         .merge(sessions::routes())
+        .merge(api_keys::routes())
         .merge(accounts::routes())
         .merge(passwords::routes())
         .merge(accounts::administration::routes())

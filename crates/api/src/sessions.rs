@@ -14,7 +14,7 @@ use symbolon_domain::{
     actor::Origin,
     clock::Timestamp,
     id::SessionId,
-    sessions::{RefreshError, RevokeError, RevokeSessions, Session, VerifyError},
+    sessions::{RefreshError, RevokeError, RevokeSessions, Session, SignedIn, VerifyError},
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -239,7 +239,7 @@ async fn revoke_many(
     Ok(ended(&caller, !keep_current))
 }
 
-/// End the session that asks.
+/// End the session that asks, and with it every API key of its account.
 #[utoipa::path(
     delete, path = "/v1/sessions/current", tag = "sessions", operation_id = "revoke_current_session",
     security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
@@ -250,7 +250,8 @@ async fn revoke_current(
     Extension(origin): Extension<Origin>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let current = caller.signed_in.session_id;
+    let SignedIn { account_id, session_id: current, .. } = caller.signed_in;
+    api.use_cases.api_keys.end_at_sign_out(account_id, &origin).await?;
     api.use_cases.sessions.revoke(&caller.signed_in, current, &origin).await?;
     Ok(ended(&caller, true))
 }

@@ -103,7 +103,7 @@ pub(crate) async fn id_of(account: &str, service: &Service) -> Result<AccountId,
 }
 
 /// The account of this id or address.
-async fn find(account: &str, service: &Service) -> Result<Account, CommandError> {
+pub(crate) async fn find(account: &str, service: &Service) -> Result<Account, CommandError> {
     let found = match (account.parse(), account.parse()) {
         (Ok(id), _) => service.accounts.find(id).await?,
         (_, Ok(address)) => service.accounts.find_by_address(&address).await?,

@@ -1,6 +1,7 @@
 //! The command line's grammar, and nothing of what the commands do.
 
 mod access;
+mod api_keys;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use symbolon_domain::{
 };
 
 pub use self::access::{AccessCommand, CheckArguments, MatrixArguments};
+pub use self::api_keys::{ApiKeyCommand, IssueArguments, VerifyArguments};
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
 
 /// Self-hosted authentication and token service.
@@ -57,6 +59,9 @@ pub enum Command {
     /// Ask who may do what, check policies, and see what follows from them.
     #[command(subcommand)]
     Access(AccessCommand),
+    /// Issue, list, check and end API keys.
+    #[command(subcommand)]
+    ApiKey(ApiKeyCommand),
     /// Explain a token. It is read from standard input or a file, never from an argument.
     #[command(subcommand)]
     Token(TokenCommand),

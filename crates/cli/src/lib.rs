@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod api_keys;
 pub mod arguments;
 pub mod audit;
 pub mod completions;
@@ -53,6 +54,14 @@ pub enum CommandError {
     /// There is no such thing in the store.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// An option is not what it should be.
+    #[error("--{option}: {detail}")]
+    Option {
+        /// Which.
+        option: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Some of what was named is not there, so that nothing was done.
     #[error("no such {kind}: {}; nothing was done", names.join(", "))]
     Unknown {
@@ -79,6 +88,12 @@ pub enum CommandError {
     /// A token does not count.
     #[error("the token does not count: {0}")]
     Token(String),
+    /// An API key does not count.
+    #[error("the key does not count: {0}")]
+    ApiKey(&'static str),
+    /// No API key was issued.
+    #[error(transparent)]
+    IssueApiKey(#[from] symbolon_domain::api_keys::IssueApiKeyError),
     /// The doctor found something.
     #[error("{0} of the checks found something wrong")]
     Doctor(usize),
@@ -170,6 +185,7 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Access(_)
         | Command::Account(_)
+        | Command::ApiKey(_)
         | Command::Token(_)
         | Command::Outbox(_)
         | Command::Audit(_)
@@ -192,6 +208,7 @@ async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> 
     match command {
         Command::Access(command) => access::run(command, service, output).await,
         Command::Account(command) => accounts::run(command, service, output).await,
+        Command::ApiKey(command) => api_keys::run(command, service, output).await,
         Command::Token(TokenCommand::Verify(arguments)) => token::verify(arguments, service, output).await,
         Command::Outbox(command) => outbox::run(command, service, output).await,
         Command::Audit(command) => audit::run(command, service, output).await,

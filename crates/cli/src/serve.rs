@@ -300,6 +300,7 @@ fn use_cases(service: &Service) -> UseCases {
         sign_in: service.sign_in.clone(),
         recovery: service.recovery.clone(),
         passwords: service.passwords.clone(),
+        api_keys: service.api_keys.clone(),
         sessions: service.sessions.clone(),
         outbox: service.outbox.clone(),
         signing_keys: service.signing_keys.clone(),

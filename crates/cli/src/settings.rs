@@ -9,6 +9,7 @@
 
 mod access;
 mod address_range;
+mod api_keys;
 mod audit;
 mod aws;
 mod catalogue;
@@ -45,6 +46,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{AccessLimitsSettings, AccessSettings, InvalidRoleLimit, RoleLimit};
 pub use address_range::{AddressRange, InvalidAddressRange};
+pub use api_keys::{ApiKeysSettings, RefreshHash, RoleName};
 pub use audit::AuditSettings;
 pub use aws::{AwsRegion, InvalidAwsRegion};
 pub use catalogue::{Catalogue, Key};
@@ -109,6 +111,8 @@ pub struct Settings {
     pub one_time_codes: OneTimeCodesSettings,
     /// How long being signed in lasts.
     pub sessions: SessionsSettings,
+    /// Credentials of programs.
+    pub api_keys: ApiKeysSettings,
     /// The keys that sign tokens.
     pub signing_keys: SigningKeysSettings,
     /// Who may do what, and how much of it.
@@ -144,6 +148,7 @@ impl Settings {
             sign_in: SignInSettings::default(),
             one_time_codes: OneTimeCodesSettings::default(),
             sessions: SessionsSettings::default(),
+            api_keys: ApiKeysSettings::default(),
             signing_keys: SigningKeysSettings::default(),
             access: AccessSettings::default(),
             rate_limits: RateLimitsSettings::default(),
@@ -166,6 +171,7 @@ impl Settings {
         self.http.conflicts(&mut found);
         self.one_time_codes.conflicts(&mut found);
         self.sessions.conflicts(&mut found);
+        self.api_keys.conflicts(&mut found);
         self.signing_keys.conflicts(&mut found);
         self.access.conflicts(&mut found);
         self.store.conflicts(&mut found);

@@ -81,7 +81,8 @@ fn part(text: &str) -> Option<Json> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-fn read(arguments: &TokenArguments) -> Result<SecretString, CommandError> {
+/// What was given on standard input or in a file.
+pub(crate) fn read(arguments: &TokenArguments) -> Result<SecretString, CommandError> {
     let mut text = String::new();
     match arguments.file.as_deref() {
         Some(path) if path != Path::new("-") => {

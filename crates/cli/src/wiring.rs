@@ -11,6 +11,7 @@ use symbolon_adapters::{
 use symbolon_domain::{
     access::Access,
     accounts::{AccountPorts, Accounts},
+    api_keys::ApiKeys,
     audit::{Audit, Refusals},
     clock::Clock,
     entropy::Entropy,
@@ -33,6 +34,7 @@ use self::store::Opened;
 use crate::settings::{LanguageTag, Settings};
 
 pub(crate) mod access;
+mod api_keys;
 pub(crate) mod email;
 mod error;
 mod master_key;
@@ -85,6 +87,8 @@ pub struct Service {
     pub recovery: Recovery,
     /// Changing a password.
     pub passwords: Passwords,
+    /// API keys.
+    pub api_keys: ApiKeys,
     /// Sessions.
     pub sessions: Sessions,
     /// Messages.
@@ -171,8 +175,7 @@ async fn assemble(
         entropy: Arc::clone(&entropy),
     };
     let sessions = Sessions::new(sessions, settings::sessions(configured));
-    let codes = settings::one_time_codes(configured);
-    let codes = OneTimeCodes::new(store.clone(), peppers.clone(), Arc::clone(&entropy), codes);
+    let codes = codes(configured, &store, &peppers, &entropy);
     let sign_in = SignInPorts {
         store: store.clone(),
         hasher: hasher.clone(),
@@ -186,9 +189,12 @@ async fn assemble(
     let resealing = resealing(&sign_in, &store, &sealer);
     let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens, configured);
     let sign_up = sign_up_ports(&sign_in, &store, configured)?;
+    let access = access::access(configured, &store, &refusals)?;
+    let api_keys = api_keys::api_keys(&sign_in, &store, (&access, &refusals), configured);
     let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
     Ok(Service {
-        access: access::access(configured, &store, &refusals)?,
+        access,
+        api_keys,
         accounts: accounts(&sign_up, &store, &refusals),
         invitations: invitations(&sign_up, &store, &refusals, configured),
         recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals), &issuer),
@@ -227,6 +233,16 @@ fn outbox(
         entropy: Arc::clone(entropy),
     };
     Ok(Outbox::new(ports, settings::outbox(configured)))
+}
+
+fn codes(
+    configured: &Settings,
+    store: &Arc<dyn Store>,
+    peppers: &Peppers,
+    entropy: &Arc<dyn Entropy>,
+) -> OneTimeCodes {
+    let limits = settings::one_time_codes(configured);
+    OneTimeCodes::new(store.clone(), peppers.clone(), Arc::clone(entropy), limits)
 }
 
 fn accounts(ports: &SignUpPorts, store: &Arc<dyn Store>, refusals: &Refusals) -> Accounts {

@@ -13,27 +13,34 @@ use crate::{
     clock::{Clock, Timestamp},
     entropy::Entropy,
     passwords::PasswordHasher,
+    store_error::StoreError,
 };
 
 mod claims;
 mod issue;
 mod last_used;
+mod life;
 mod model;
+mod rates;
 mod refresh;
 mod revoke;
+mod statements;
 mod store;
 mod verify;
 
 pub use self::{
     claims::{ApiKeyClaims, ApiKeyFault, ApiKeySealer},
-    issue::{ApiKeyRequest, IssueApiKeyError, RefreshRequest},
+    issue::{ApiKeyRequest, IssueApiKeyError},
     last_used::LastUsed,
+    life::{InvalidLife, Life},
     model::{
-        ApiKey, ApiKeyAddress, ApiKeyGrant, ApiKeyText, ApiKeyToken, InvalidApiKeyAddress, InvalidApiKeyText,
-        InvalidScopes, NewApiKey, NewApiKeyToken, RateLimit, RefreshHash, RefreshLife, RefreshPart, Scopes,
+        ApiKey, ApiKeyGrant, ApiKeyState, ApiKeyToken, NewApiKey, NewApiKeyToken, RateLimit, RefreshHash,
+        RefreshLife, RefreshPart,
     },
+    rates::KeyRates,
     refresh::RefreshApiKeyError,
     revoke::RevokeApiKeyError,
+    statements::{ApiKeyAddress, ApiKeyText, InvalidApiKeyAddress, InvalidApiKeyText, InvalidScopes, Scopes},
     store::{
         ApiKeyStore, FoundApiKey, IssueApiKey, IssueOutcome, RefreshApiKey, RefreshApiKeyOutcome,
         RefreshApiKeyRefusal, RefreshApiKeyVerdict, RevokeApiKey, slot_key,
@@ -46,6 +53,8 @@ pub const FAMILY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 /// A key that lives longer than this needs a fresh sign-in (F7), and its owner one of
 /// [`ApiKeySettings::long_lived_roles`] (K3).
 pub const LONG_LIFETIME: Duration = Duration::from_secs(86_400);
+/// So many live keys an owner has at the most whose role is given no `max.api_key` (K12).
+pub const MOST_LIVE_KEYS: u32 = 100;
 /// What every key begins with, so that secret scanners find a leak.
 pub const PREFIX: &str = "sym_ak_";
 /// The kind of the numbered slots that limit the live keys of an owner (K12).
@@ -90,6 +99,8 @@ pub struct ApiKeyPorts {
     pub access: Access,
     /// Remembers when each was last used.
     pub last_used: Arc<LastUsed>,
+    /// Counts verifications of keys that have a limit.
+    pub rates: Arc<KeyRates>,
     /// Counts what is refused.
     pub refusals: Refusals,
     /// Tells the time.
@@ -116,6 +127,14 @@ impl ApiKeys {
     #[must_use]
     pub fn settings(&self) -> &ApiKeySettings {
         &self.settings
+    }
+
+    /// Writes when keys were last verified, as far as that is not written yet (K9).
+    ///
+    /// # Errors
+    /// The store failed; what was not written is kept.
+    pub async fn write_last_uses(&self) -> Result<(), StoreError> {
+        self.ports.last_used.flush().await
     }
 
     fn event(&self, act: Act, actor: Actor, origin: &Origin, now: Timestamp) -> AuditEvent {

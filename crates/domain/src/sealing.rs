@@ -109,8 +109,9 @@ pub enum PepperError {
 const ONE_TIME_CODES: &str = "one_time_codes";
 const IDENTIFIERS: &str = "identifiers";
 const PII: &str = "pii";
+const API_KEYS: &str = "api_keys";
 
-/// The keys of every HMAC, one per use, made once per store. Every feature has them, so they are shared.
+/// The keys of every HMAC, and what API keys are sealed under: one per use, made once per store. Every feature has them, so they are shared.
 #[derive(Clone, Debug)]
 pub struct Peppers(Arc<Keys>);
 
@@ -119,11 +120,12 @@ struct Keys {
     one_time_codes: HmacKey,
     identifiers: HmacKey,
     pii: Zeroizing<[u8; 32]>,
+    api_keys: Zeroizing<[u8; 32]>,
 }
 
 impl Peppers {
     /// The names of all of them.
-    pub const NAMES: [&'static str; 3] = [ONE_TIME_CODES, IDENTIFIERS, PII];
+    pub const NAMES: [&'static str; 4] = [ONE_TIME_CODES, IDENTIFIERS, PII, API_KEYS];
 
     /// Loads the peppers, making those that the store does not have yet.
     ///
@@ -148,6 +150,7 @@ impl Peppers {
             one_time_codes: HmacKey::new(&*load(ONE_TIME_CODES).await?),
             identifiers: HmacKey::new(&*load(IDENTIFIERS).await?),
             pii: load(PII).await?,
+            api_keys: load(API_KEYS).await?,
         })))
     }
 
@@ -179,5 +182,10 @@ impl Peppers {
     #[must_use]
     pub fn pii_salt(&self) -> &[u8; 32] {
         &self.0.pii
+    }
+    /// What the sealing keys of API keys are derived from (tokens.md).
+    #[must_use]
+    pub fn api_keys(&self) -> &[u8; 32] {
+        &self.0.api_keys
     }
 }

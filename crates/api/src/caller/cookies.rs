@@ -14,6 +14,8 @@ use crate::problem::{Problem, ProblemType};
 pub(crate) const SESSION: Cookie = Cookie { name: "__Host-symbolon-session", same_site: "Lax" };
 /// The refresh token of a session.
 pub(crate) const REFRESH: Cookie = Cookie { name: "__Host-symbolon-refresh", same_site: "Strict" };
+/// The refresh token of an API key (K11).
+pub(crate) const KEY_REFRESH: Cookie = Cookie { name: "__Host-symbolon-key-refresh", same_site: "Strict" };
 /// The client binding of a ceremony and of the session that comes of it.
 pub(crate) const BINDING: Cookie = Cookie { name: "__Host-symbolon-binding", same_site: "Strict" };
 
@@ -67,7 +69,7 @@ pub(crate) fn put(headers: &mut HeaderMap, cookies: impl IntoIterator<Item = Opt
 
 /// Takes every cookie of ours away.
 pub(crate) fn clear_all(headers: &mut HeaderMap) {
-    put(headers, [SESSION.clear(), REFRESH.clear(), BINDING.clear()]);
+    put(headers, [SESSION.clear(), REFRESH.clear(), BINDING.clear(), KEY_REFRESH.clear()]);
 }
 
 #[cfg(test)]

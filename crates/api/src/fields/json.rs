@@ -1,5 +1,5 @@
 //! JSON (RFC 8259) as far as a request needs it: objects that remember which members were named twice, text that is
-//! wiped when it is dropped. Numbers and truth values are only told apart: no member of ours is one.
+//! wiped when it is dropped. Of numbers only whole ones that are not negative are read: no member of ours is another.
 
 use std::fmt;
 
@@ -15,6 +15,8 @@ pub(super) enum Value {
     Text(SecretString),
     Object(Members),
     List(Vec<Value>),
+    Number(u64),
+    Flag(bool),
     Other,
 }
 
@@ -83,16 +85,16 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Flag(flag))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
         Ok(Value::Other)
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other)
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(number))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value, E> {

@@ -64,6 +64,8 @@ problems! {
         "Nothing was changed by this request. Find out which password counts, then try again.";
     AddressTaken = "address_taken", CONFLICT, "The address has an account",
         "Find it by `GET /v1/admin/accounts?email=`.";
+    TooManyKeys = "too_many_keys", CONFLICT, "The account has as many keys as it may",
+        "End one that is not needed any more, or wait until one has expired.";
     LastSuperuser = "last_superuser", CONFLICT, "The last superuser stays",
         "Make somebody else a superuser first.";
     AccountCompromised = "account_compromised", CONFLICT, "The account is marked compromised",

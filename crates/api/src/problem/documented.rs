@@ -100,6 +100,15 @@ documented! {
     KeyRetirementProblems = []
         Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied NotFound KeysChanged
         LastSigningKey;
+    /// Of issuing an API key.
+    IssueApiKeyProblems = [BODY]
+        Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied TooManyKeys;
+    /// Of listing the API keys of an account.
+    ApiKeyListProblems = [] InvalidRequest Unauthorized InvalidToken NotFound;
+    /// Of ending one API key.
+    ApiKeyEndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
+    /// Of ending the API keys of an account.
+    ApiKeyEndManyProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending something of one's own.
     EndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending many things of one's own.

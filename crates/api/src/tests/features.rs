@@ -155,7 +155,7 @@ async fn browsers_get_and_show_cookies() {
     assert_eq!(ended.status, StatusCode::NO_CONTENT);
     assert_eq!(
         ended.cookies(),
-        "__Host-symbolon-session=; __Host-symbolon-refresh=; __Host-symbolon-binding="
+        "__Host-symbolon-session=; __Host-symbolon-refresh=; __Host-symbolon-binding=; __Host-symbolon-key-refresh="
     );
 }
 

@@ -46,6 +46,7 @@ use symbolon_domain::{
 
 use crate::{Api, HttpSettings, Metrics, UseCases};
 
+mod api_keys;
 mod stores;
 
 pub(crate) const PASSWORD: &str = "seven lanterns over the harbour";
@@ -110,6 +111,7 @@ impl World {
         let passwords = self.passwords(&sign_up, sign_in.clone());
         let recovery = self.recovery(&sign_up);
         UseCases {
+            api_keys: self.api_keys(refusals.clone()),
             access: self.access(&refusals),
             accounts: Accounts::new(AccountPorts {
                 store: Arc::<Self>::clone(self),

@@ -1,4 +1,4 @@
-//! The workers beside the listeners: delivering messages, writing refusals, sweeping, tending the signing keys; and what
+//! The workers beside the listeners: delivering messages, writing refusals and last uses, sweeping, tending the signing keys; and what
 //! they count.
 
 use std::{
@@ -11,6 +11,7 @@ use std::{
 
 use symbolon_api::Gauge;
 use symbolon_domain::{
+    api_keys::ApiKeys,
     audit::Refusals,
     outbox::{Delivered, Outbox},
     signing_keys::SigningKeys,
@@ -26,6 +27,9 @@ const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
 
 /// So often a node looks for keys that other nodes have made or retired.
 const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+
+/// So often the last uses of API keys are written, which may be a minute old where they are shown (K9).
+const USES_WRITTEN_EVERY: Duration = Duration::from_secs(30);
 
 /// So many turns of deliveries may be under way at once.
 const MOST_TURNS: usize = 4;
@@ -55,6 +59,7 @@ where
         )),
         tokio::spawn(write_refusals(service.refusals.clone(), audit.refusal_flush_interval.to_std(), stop())),
         tokio::spawn(tend_keys(service.signing_keys.clone(), stop())),
+        tokio::spawn(write_last_uses(service.api_keys.clone(), stop())),
     ];
     others.into_iter().chain(sweep).collect()
 }
@@ -119,6 +124,23 @@ async fn write_refusals(refusals: Refusals, interval: Duration, stop: impl Futur
         };
         if let Err(error) = refusals.flush().await {
             tracing::error!(error = chain(&error), "refusals cannot be written to the audit log");
+        }
+        if stopping {
+            return;
+        }
+    }
+}
+
+/// Writes when API keys were last used now and then, and a last time at the end.
+async fn write_last_uses(keys: ApiKeys, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let stopping = tokio::select! {
+            () = &mut stop => true,
+            () = tokio::time::sleep(USES_WRITTEN_EVERY) => false,
+        };
+        if let Err(error) = keys.write_last_uses().await {
+            tracing::error!(error = chain(&error), "the last uses of API keys cannot be written");
         }
         if stopping {
             return;

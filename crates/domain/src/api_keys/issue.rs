@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ApiKeyAddress, ApiKeyClaims, ApiKeyFault, ApiKeyGrant, ApiKeyText, ApiKeys, FAMILY_LIFETIME, IssueApiKey,
-    IssueOutcome, LONG_LIFETIME, NewApiKey, NewApiKeyToken, RateLimit, RefreshHash, RefreshHashing,
+    IssueOutcome, Life, MOST_LIVE_KEYS, NewApiKey, NewApiKeyToken, RateLimit, RefreshHash, RefreshHashing,
     RefreshLife, RefreshPart, Scopes, claims::ApiKeySecret,
 };
 use crate::{
@@ -24,8 +24,7 @@ use crate::{
     store_error::StoreError,
 };
 
-/// What a key is asked for. Durations are whole seconds; the front end has held them to
-/// [`super::ApiKeySettings`].
+/// What a key is asked for.
 #[derive(Clone, Debug)]
 pub struct ApiKeyRequest {
     /// `iss`.
@@ -37,13 +36,11 @@ pub struct ApiKeyRequest {
     /// `ver`.
     pub version: ApiKeyText,
     /// Its life.
-    pub lifetime: Duration,
-    /// It counts only after so long; shorter than its life.
-    pub not_before: Duration,
+    pub life: Life,
     /// The addresses that it is bound to.
     pub address: Option<ApiKeyAddress>,
-    /// Its refresh token, if it is to have one.
-    pub refresh: Option<RefreshRequest>,
+    /// The life of its refresh token, if it is to have one.
+    pub refresh: Option<Life>,
     /// Its scopes.
     pub scopes: Scopes,
     /// What its owner calls it.
@@ -52,20 +49,11 @@ pub struct ApiKeyRequest {
     pub rate_limit: Option<RateLimit>,
 }
 
-/// What a refresh token is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RefreshRequest {
-    /// Its life.
-    pub lifetime: Duration,
-    /// It counts only after so long; shorter than its life.
-    pub not_before: Duration,
-}
-
 impl ApiKeyRequest {
     /// Does it, or what it may be refreshed to, live over a day, so that it needs a fresh sign-in (F7)?
     #[must_use]
     pub fn is_long_lived(&self) -> bool {
-        self.lifetime > LONG_LIFETIME || self.refresh.is_some_and(|refresh| refresh.lifetime > LONG_LIFETIME)
+        self.life.is_long() || self.refresh.is_some_and(Life::is_long)
     }
 }
 
@@ -107,16 +95,31 @@ impl ApiKeys {
         request: ApiKeyRequest,
         origin: &Origin,
     ) -> Result<ApiKeyGrant, IssueApiKeyError> {
-        let actor = Actor::Account(owner);
-        let decision = self.ports.access.allowed(actor, Action::Create, ItemKind::API_KEY, owner).await?;
-        let is_too_long = request.lifetime > LONG_LIFETIME && !self.settings.long_lived_roles.contains(&role);
+        self.issue_by(Actor::Account(owner), owner, role, request, origin).await
+    }
+
+    /// Issues a key to an account, which must be allowed to have it, in the name of `actor`: for operators.
+    ///
+    /// # Errors
+    /// See [`IssueApiKeyError`].
+    pub async fn issue_by(
+        &self,
+        actor: Actor,
+        owner: AccountId,
+        role: Role,
+        request: ApiKeyRequest,
+        origin: &Origin,
+    ) -> Result<ApiKeyGrant, IssueApiKeyError> {
+        let (holder, item) = (Actor::Account(owner), ItemKind::API_KEY);
+        let decision = self.ports.access.allowed(holder, Action::Create, item, owner).await?;
+        let is_too_long = request.life.is_long() && !self.settings.long_lived_roles.contains(&role);
         if !decision.is_allowed() || is_too_long {
             self.note(Act::API_KEY_ISSUED, "access_denied", actor, origin);
             return Err(IssueApiKeyError::Denied);
         }
         let limit = Limit::Max("api_key".to_owned());
         let most = self.ports.access.limit(Who::Account(owner), &limit).await?;
-        let most = most.map_or(u32::MAX, |most| u32::try_from(most).unwrap_or(u32::MAX));
+        let most = most.map_or(MOST_LIVE_KEYS, |most| u32::try_from(most).unwrap_or(u32::MAX));
         let now = self.now();
         let Made { key, grant } = self.make(owner, role, request, now).await?;
         let event = self.event(Act::API_KEY_ISSUED, actor, origin, now).on(key.id);
@@ -141,20 +144,12 @@ impl ApiKeys {
         request: ApiKeyRequest,
         now: Timestamp,
     ) -> Result<Made, IssueApiKeyError> {
-        let id = ApiKeyId::new(now, &*self.ports.entropy);
+        // To the millisecond: lists are in the order of the ids.
+        let id = ApiKeyId::new(self.ports.clock.now(), &*self.ports.entropy);
         // A key without a refresh token lives as long as it was asked for; a family that is refreshed has an end (K3).
-        let ends_at = now + request.refresh.map_or(request.lifetime, |_| FAMILY_LIFETIME);
-        let (token, secrets) = self
-            .draw(
-                now,
-                KeyTimes {
-                    lifetime: request.lifetime,
-                    not_before: request.not_before,
-                    refresh: request.refresh,
-                    ends_at,
-                },
-            )
-            .await?;
+        let ends_at = now + request.refresh.map_or(request.life.lifetime(), |_| FAMILY_LIFETIME);
+        let times = KeyTimes { key: request.life, refresh: request.refresh, ends_at };
+        let (token, secrets) = self.draw(now, times).await?;
         let claims = ApiKeyClaims {
             iss: request.issuer.clone(),
             ver: request.version.clone(),
@@ -191,8 +186,8 @@ impl ApiKeys {
             address: request.address,
             name: request.name,
             rate_limit: request.rate_limit,
-            lifetime: request.lifetime,
-            refresh: request.refresh.map(|refresh| RefreshLife { lifetime: refresh.lifetime }),
+            lifetime: request.life.lifetime(),
+            refresh: request.refresh.map(|refresh| RefreshLife { lifetime: refresh.lifetime() }),
             created_at: now,
             expires_at: ends_at,
             prefix: sealed.prefix,
@@ -221,16 +216,16 @@ impl ApiKeys {
             let token = OpaqueToken::generate(TokenKind::ApiKeyRefresh, *id.as_bytes(), &*self.ports.entropy);
             refresh = Some(RefreshPart {
                 hash: self.hash_refresh(&token).await?,
-                not_before: now + asked.not_before,
-                expires_at: (now + asked.lifetime).min(times.ends_at),
+                not_before: now + asked.not_before(),
+                expires_at: (now + asked.lifetime()).min(times.ends_at),
             });
             refresh_token = Some(token);
         }
         let token = NewApiKeyToken {
             id,
             hash: secret.hash(),
-            not_before: now + times.not_before,
-            expires_at: (now + times.lifetime).min(times.ends_at),
+            not_before: now + times.key.not_before(),
+            expires_at: (now + times.key.lifetime()).min(times.ends_at),
             refresh,
         };
         Ok((token, KeySecrets { secret, refresh_token }))
@@ -264,9 +259,8 @@ pub(super) fn as_password(token: &SecretString) -> Result<Password, HashError> {
 
 /// How long the next key of a family lives.
 pub(super) struct KeyTimes {
-    pub(super) lifetime: Duration,
-    pub(super) not_before: Duration,
-    pub(super) refresh: Option<RefreshRequest>,
+    pub(super) key: Life,
+    pub(super) refresh: Option<Life>,
     pub(super) ends_at: Timestamp,
 }
 

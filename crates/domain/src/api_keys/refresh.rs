@@ -1,12 +1,10 @@
 //! The next key for a refresh token, which is used once (K7, K8).
 
-use std::time::Duration;
-
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    ApiKeyClaims, ApiKeyFault, ApiKeyGrant, ApiKeys, FoundApiKey, RefreshApiKey, RefreshApiKeyOutcome,
-    RefreshHash, RefreshRequest,
+    ApiKeyClaims, ApiKeyFault, ApiKeyGrant, ApiKeys, FoundApiKey, Life, RefreshApiKey, RefreshApiKeyOutcome,
+    RefreshHash,
     issue::{KeyTimes, as_password},
 };
 use crate::{
@@ -55,19 +53,12 @@ impl ApiKeys {
         let proved = self.prove(&found, &shown).await?;
         let proved = proved.ok_or_else(|| self.refuse_refresh("unknown_token", origin))?;
         let family = &found.key;
-        let (successor, secrets) = self
-            .draw(
-                now,
-                KeyTimes {
-                    lifetime: family.lifetime,
-                    not_before: Duration::ZERO,
-                    refresh: family
-                        .refresh
-                        .map(|life| RefreshRequest { lifetime: life.lifetime, not_before: Duration::ZERO }),
-                    ends_at: family.expires_at,
-                },
-            )
-            .await?;
+        let times = KeyTimes {
+            key: Life::again(family.lifetime),
+            refresh: family.refresh.map(|life| Life::again(life.lifetime)),
+            ends_at: family.expires_at,
+        };
+        let (successor, secrets) = self.draw(now, times).await?;
         let hash = old.tkn.hash();
         let claims = ApiKeyClaims {
             tkn: secrets.secret,

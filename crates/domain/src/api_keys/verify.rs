@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{ApiKeyClaims, ApiKeyFault, ApiKeys, Scopes, issue::address_fits};
+use super::{ApiKey, ApiKeyClaims, ApiKeyFault, ApiKeys, Scopes, issue::address_fits};
 use crate::{
     actor::{Actor, Origin},
     audit::Act,
@@ -50,6 +50,12 @@ pub enum VerifyApiKeyError {
     /// It does not.
     #[error("the key does not count: {0}")]
     Inactive(&'static str),
+    /// It counts, and was verified as often as it may be for now (K14).
+    #[error("the key was verified as often as it may be")]
+    RateLimited {
+        /// When it may be verified again.
+        until: Timestamp,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,20 +79,59 @@ impl ApiKeys {
         mode: VerifyMode,
         origin: &Origin,
     ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
-        let verified = self.check(key, expected, mode).await;
-        if let Err(VerifyApiKeyError::Inactive(reason)) = verified {
+        let now = self.ports.clock.now();
+        let verified = self.verify_at(now, key, expected, mode).await;
+        let reason = match verified {
+            Err(VerifyApiKeyError::Inactive(reason)) => Some(reason),
+            Err(VerifyApiKeyError::RateLimited { .. }) => Some("rate_limited"),
+            Ok(_) | Err(VerifyApiKeyError::Store(_)) => None,
+        };
+        if let Some(reason) = reason {
             self.note(Act::API_KEY_VERIFIED, reason, Actor::Anonymous, origin);
         }
         verified
     }
 
-    async fn check(
+    async fn verify_at(
+        &self,
+        now: Timestamp,
+        key: &SecretString,
+        expected: &Expectations,
+        mode: VerifyMode,
+    ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
+        let (claims, found) = self.check(now, key, expected, mode).await?;
+        if let Some(found) = found {
+            if let Some(limit) = found.rate_limit {
+                let taken = self.ports.rates.take(found.id, limit, now);
+                taken.map_err(|until| VerifyApiKeyError::RateLimited { until })?;
+            }
+            self.ports.last_used.note(found.id, now);
+        }
+        Ok(VerifiedApiKey { claims })
+    }
+
+    /// What a verification would say, and why; it leaves no trace. For operators.
+    ///
+    /// # Errors
+    /// The key does not count, or the store failed.
+    pub async fn explain(
         &self,
         key: &SecretString,
         expected: &Expectations,
         mode: VerifyMode,
     ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
-        let now = self.ports.clock.now();
+        let (claims, _) = self.check(self.ports.clock.now(), key, expected, mode).await?;
+        Ok(VerifiedApiKey { claims })
+    }
+
+    /// The claims of a key that counts, and its family where that was asked for.
+    async fn check(
+        &self,
+        now: Timestamp,
+        key: &SecretString,
+        expected: &Expectations,
+        mode: VerifyMode,
+    ) -> Result<(ApiKeyClaims, Option<ApiKey>), VerifyApiKeyError> {
         let claims = self.open(key, now)?;
         if now < claims.not_before() {
             return Err(VerifyApiKeyError::Inactive("not_yet_valid"));
@@ -95,14 +140,14 @@ impl ApiKeys {
             return Err(VerifyApiKeyError::Inactive("expired"));
         }
         expected.judge(&claims).map_err(VerifyApiKeyError::Inactive)?;
-        if mode == VerifyMode::Stateful {
-            self.check_row(&claims).await?;
-            self.ports.last_used.note(claims.fam, now);
-        }
-        Ok(VerifiedApiKey { claims })
+        let found = match mode {
+            VerifyMode::Stateful => Some(self.check_row(&claims).await?),
+            VerifyMode::Stateless => None,
+        };
+        Ok((claims, found))
     }
 
-    async fn check_row(&self, claims: &ApiKeyClaims) -> Result<(), VerifyApiKeyError> {
+    async fn check_row(&self, claims: &ApiKeyClaims) -> Result<ApiKey, VerifyApiKeyError> {
         let found = self.ports.store.find(claims.jti).await?;
         let found = found.ok_or(VerifyApiKeyError::Inactive("unknown_key"))?;
         if found.token.token.hash != claims.tkn.hash()
@@ -111,7 +156,7 @@ impl ApiKeys {
         {
             return Err(VerifyApiKeyError::Inactive("unknown_key"));
         }
-        if found.is_current() { Ok(()) } else { Err(VerifyApiKeyError::Inactive("revoked")) }
+        if found.is_current() { Ok(found.key) } else { Err(VerifyApiKeyError::Inactive("revoked")) }
     }
 
     /// The claims of a key that we sealed, whatever its times say.
