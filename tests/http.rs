@@ -13,6 +13,7 @@ mod interoperability;
 mod invitations;
 mod limits;
 mod nodes;
+mod oauth;
 mod openapi;
 mod outbox;
 mod passwords;

@@ -4,6 +4,7 @@ use std::{fs, process::Output};
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
+use symbolon_domain::secret::SecretHash;
 
 use crate::support::{
     Binary,
@@ -133,4 +134,97 @@ async fn what_an_operator_asks_for_keeps_to_the_ceilings(#[values(Sqlite, Postgr
     );
     assert!(refused(at, &["api-key", "revoke", "seven"], "").contains("not the id"));
     assert_eq!(done(at, &["api-key", "list", ADA], ""), json!([]));
+}
+
+/// K15: keys of another system are taken over by their SHA-256, all or none of a file, each once; they verify against the store only.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_another_system_are_taken_over(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let home = Home::on(on).await;
+    let at = &home;
+    let binary = Binary::of(at, &[], &[]);
+    let ada = binary.user(ADA).sign_up().await;
+    let import = [
+        "api-key",
+        "import",
+        "-",
+        "--issuer",
+        "old",
+        "--audience",
+        "https://api.example.org",
+        "--subject",
+        "/v1",
+        "--subject-version",
+        "1",
+    ];
+    let hex = |key: &str| {
+        let hash = SecretHash::sha256(key.as_bytes());
+        hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let line = |key: &str, more: Json| {
+        let mut line = json!({"sha256": hex(key), "account": ADA, "expires_at": "2199-01-01T00:00:00Z"});
+        line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        line.to_string()
+    };
+    let (first, second) = ("old-system-key-of-some-length-1", "old-system-key-of-some-length-2");
+    let wrong = [
+        line(first, json!({})),
+        line(second, json!({"sha256": "abc"})),
+        line(second, json!({"account": "nobody@example.org"})),
+        line(second, json!({"expires_at": "2001-01-01T00:00:00Z"})),
+        line(second, json!({"scopes": ["symbolon:x"]})),
+        line(second, json!({"color": "canary"})),
+        "canary".to_owned(),
+    ];
+    let said = refused(at, &import, &wrong.join("\n"));
+    for told in [
+        "line 2: sha256",
+        "line 3: account",
+        "line 4: expires_at",
+        "line 5: column",
+        "line 6: column",
+        "line 7: column",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    assert!(said.contains("6 lines are wrong; nothing was done") && !said.contains("canary"));
+    assert_eq!(done(at, &["api-key", "list", ADA], ""), json!([]));
+
+    let file = [
+        line(first, json!({"scopes": ["read"], "name": "legacy", "version": "9"})),
+        String::new(),
+        line(second, json!({})),
+    ];
+    let results = |rows: &Json| -> Vec<String> {
+        rows.as_array().unwrap().iter().map(|row| row["result"].as_str().unwrap().to_owned()).collect()
+    };
+    let imported = done(at, &import, &file.join("\n"));
+    assert_eq!(results(&imported), ["imported", "imported"]);
+    assert_eq!(imported[1]["line"], 3);
+    assert_eq!(results(&done(at, &import, &file.join("\n"))), ["known", "known"]);
+
+    let verify = async |body: Json| {
+        binary.call("POST", "/v1/api-keys/verify").json(&body).send().await.expect(200).json
+    };
+    let expect = json!({"audience": "https://api.example.org", "version": "9", "scopes": ["read"]});
+    let answer = verify(json!({"api_key": first, "expect": expect})).await;
+    assert_eq!(
+        (&answer["active"], &answer["uid"], &answer["iss"]),
+        (&json!(true), &json!(ada.account_id), &json!("old"))
+    );
+    assert_eq!(answer["id"], imported[0]["id"]);
+    let inactive = json!({"active": false});
+    assert_eq!(verify(json!({"api_key": first, "mode": "stateless"})).await, inactive);
+    assert_eq!(verify(json!({"api_key": second, "expect": {"scopes": ["read"]}})).await, inactive);
+    assert_eq!(verify(json!({"api_key": format!("{first} ")})).await, inactive);
+    assert_eq!(done(at, &["api-key", "verify"], first)["result"], "active");
+    let listed = done(at, &["api-key", "list", ADA], "");
+    assert_eq!((&listed[1]["name"], &listed[1]["prefix"]), (&json!("legacy"), &json!("imported")));
+    done(at, &["api-key", "revoke", imported[0]["id"].as_str().unwrap()], "");
+    assert_eq!(verify(json!({"api_key": first})).await, inactive);
+    done(at, &["account", "lock", ADA], "");
+    assert_eq!(verify(json!({"api_key": second})).await, inactive);
+    let again = run(at, &import, &line("old-system-key-3", json!({})));
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8(again.stdout).unwrap().contains("account_not_active"));
 }

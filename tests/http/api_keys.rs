@@ -13,6 +13,7 @@ use crate::support::{
     SignedIn, TestApp,
 };
 
+mod cache;
 mod rotation;
 
 const ADA: &str = "ada@example.org";

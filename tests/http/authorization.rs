@@ -35,7 +35,7 @@ enum Who {
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 42] = [
+const ROUTES: [(&str, &str, Who); 43] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
@@ -55,6 +55,7 @@ const ROUTES: [(&str, &str, Who); 42] = [
     ("delete", "/v1/api-keys/{id}", Who::Session),
     ("post", "/v1/api-keys/verify", Who::Anybody),
     ("post", "/v1/api-keys/refresh", Who::RefreshToken),
+    ("post", "/oauth2/token", Who::Anybody),
     ("get", "/v1/account", Who::Session),
     ("patch", "/v1/account", Who::Session),
     ("put", "/v1/account/password", Who::Session),

@@ -34,6 +34,11 @@ impl Call {
         Self(self.0.header("content-type", "application/json").body(body))
     }
 
+    /// With this form, escaped already.
+    pub(crate) fn form(self, form: String) -> Self {
+        Self(self.0.header("content-type", "application/x-www-form-urlencoded").body(form))
+    }
+
     /// With this body, and `text/plain`.
     pub(crate) fn text(self, body: &str) -> Self {
         Self(self.0.header("content-type", "text/plain").body(body.to_owned()))

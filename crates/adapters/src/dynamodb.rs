@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::{
         timeout::TimeoutConfig,
     },
 };
-use symbolon_domain::{store::Store, store_error::StoreError};
+use symbolon_domain::{revocations::RevocationFeed, store::Store, store_error::StoreError};
 use tokio::sync::Notify;
 
 use self::gates::Gates;
@@ -137,6 +137,9 @@ impl DynamoStore {
         }))
     }
 }
+
+/// The engine has no way to tell.
+impl RevocationFeed for DynamoStore {}
 
 #[async_trait]
 impl Store for DynamoStore {

@@ -164,6 +164,7 @@ struct Key {
     pair: KeyPair,
     session_header: String,
     pre_authorized_header: String,
+    access_header: String,
 }
 
 impl Key {
@@ -176,6 +177,7 @@ impl Key {
             public_jwk: pair.public_jwk(*id),
             session_header: encode_header(*algorithm, &kid, JwtType::Session),
             pre_authorized_header: encode_header(*algorithm, &kid, JwtType::PreAuthorized),
+            access_header: encode_header(*algorithm, &kid, JwtType::Access),
             kid,
             pair,
         })
@@ -186,6 +188,7 @@ impl Key {
         match kind {
             JwtType::Session => &self.session_header,
             JwtType::PreAuthorized => &self.pre_authorized_header,
+            JwtType::Access => &self.access_header,
         }
     }
 }

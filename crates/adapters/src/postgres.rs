@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::Connection as _;
-use symbolon_domain::store::Store;
+use symbolon_domain::{revocations::RevocationFeed, store::Store};
 use tokio::{sync::broadcast, time::timeout};
 
 pub use self::{address::InvalidUrl, failure::EngineError, notify::Change};
@@ -152,6 +152,17 @@ impl PostgresStore {
     #[must_use]
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.runner.notifier.changes()
+    }
+}
+
+#[async_trait]
+impl RevocationFeed for PostgresStore {
+    fn announce(&self) {
+        self.runner.notifier.tell_revocation();
+    }
+
+    async fn heard(&self) {
+        self.runner.notifier.wait_for_revocation().await;
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use symbolon_domain::{store::Store, store_error::StoreError};
+use symbolon_domain::{revocations::RevocationFeed, store::Store, store_error::StoreError};
 use tokio::sync::Notify;
 
 use self::{
@@ -238,6 +238,9 @@ impl SqliteStore {
         self.readers.run(query).map_err(StoreError::from)
     }
 }
+
+/// Another process on the same file is an operator's command, and told of by nobody.
+impl RevocationFeed for SqliteStore {}
 
 #[async_trait]
 impl Store for SqliteStore {

@@ -75,12 +75,17 @@ async fn in_time(api: &Api, mut request: Request, next: Next) -> Response {
     }
 }
 
+/// Marks a refusal that says in its own way what is wrong, where another standard wants that.
+#[derive(Clone, Copy)]
+pub(crate) struct Told;
+
 /// The problem that an answer stands for: a handler's own, or what a bare status of the framework means, whose text
 /// is nobody's business.
 fn problem_of(answer: &Response) -> Option<Problem> {
     let own = answer.extensions().get::<Problem>().cloned();
     let failed = answer.status().is_client_error() || answer.status().is_server_error();
-    own.or_else(|| failed.then(|| problem::of_status(answer.status())))
+    let is_told = answer.extensions().get::<Told>().is_some();
+    own.or_else(|| (failed && !is_told).then(|| problem::of_status(answer.status())))
 }
 
 /// The problem as it is sent, with what the framework had to say besides (`Allow`).

@@ -14,11 +14,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 use symbolon_domain::page::{Cursor, PageRequest};
 
 mod body;
+mod form;
 mod json;
 mod numbers;
 
-pub(crate) use self::body::{ReadingBody, collect};
 use self::json::{Members, Value};
+pub(crate) use self::{
+    body::{ReadingBody, collect},
+    form::Form,
+};
 use crate::{
     Api,
     problem::{FieldError, Place, Problem, Slug},

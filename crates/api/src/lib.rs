@@ -44,6 +44,7 @@ mod api_keys;
 mod audit;
 mod ceremony;
 mod invitations;
+mod oauth;
 mod outbox;
 mod passwords;
 mod recovery;

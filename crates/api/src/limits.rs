@@ -71,7 +71,7 @@ impl Group {
             | "/v1/sign-in/challenge"
             | "/v1/recovery/verify"
             | "/v1/invitations/redeem" => Self::Codes,
-            "/v1/sessions/verify" | "/v1/api-keys/verify" => Self::Verify,
+            "/v1/sessions/verify" | "/v1/api-keys/verify" | "/oauth2/token" => Self::Verify,
             _ => Self::Other,
         }
     }

@@ -33,6 +33,7 @@ use crate::{
         (name = "recovery", description = "A new password for who has lost theirs"),
         (name = "sessions", description = "One signed-in client each"),
         (name = "api-keys", description = "Short-lived credentials of programs, with a rotating refresh token"),
+        (name = "oauth", description = "Tokens for other services, as OAuth 2.0 has them"),
         (name = "account", description = "One's own account"),
         (name = "invitations", description = "Becoming an account that an administrator asked for"),
         (name = "administration", description = "Other people's accounts, messages and events: for staff and superusers"),

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     Api, access, accounts, api_keys, audit,
     boundary::boundary,
-    docs, invitations, openapi, outbox, passwords,
+    docs, invitations, oauth, openapi, outbox, passwords,
     problem::{Problem, ProblemType},
     recovery, sessions, sign_in, sign_up, signing_keys,
     test_mode::{self, TestMode},
@@ -38,6 +38,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(recovery::routes())
         .merge(sessions::routes())
         .merge(api_keys::routes())
+        .merge(oauth::routes())
         .merge(accounts::routes())
         .merge(passwords::routes())
         .merge(accounts::administration::routes())

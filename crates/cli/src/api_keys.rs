@@ -1,4 +1,4 @@
-//! `symbolon api-key issue|list|verify|revoke`: on the same use cases as HTTP, beside a running server.
+//! `symbolon api-key issue|list|verify|import|revoke`: on the same use cases as HTTP, beside a running server.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -18,6 +18,8 @@ use crate::output::{Output, or_dash};
 use crate::settings::Duration;
 use crate::wiring::Service;
 use crate::{CommandError, CommandResult, page, token};
+
+mod import;
 
 /// A key that was issued, shown this once.
 #[derive(Serialize)]
@@ -80,6 +82,7 @@ pub async fn run(command: &ApiKeyCommand, service: &Service, output: &mut Output
         ApiKeyCommand::Issue(arguments) => issue(arguments, service, output).await,
         ApiKeyCommand::List { account, page } => list(account, page, service, output).await,
         ApiKeyCommand::Verify(arguments) => verify(arguments, service, output).await,
+        ApiKeyCommand::Import(arguments) => import::run(arguments, service, output).await,
         ApiKeyCommand::Revoke { key: Some(key), .. } => {
             let id = key.parse().map_err(|_| CommandError::Argument("not the id of an API key"))?;
             service.api_keys.revoke(Actor::Operator, id, &operator(service)).await?;

@@ -18,7 +18,7 @@ use symbolon_domain::{
 };
 
 pub use self::access::{AccessCommand, CheckArguments, MatrixArguments};
-pub use self::api_keys::{ApiKeyCommand, IssueArguments, VerifyArguments};
+pub use self::api_keys::{ApiKeyCommand, ImportArguments, IssueArguments, VerifyArguments};
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
 
 /// Self-hosted authentication and token service.

@@ -62,6 +62,9 @@ pub enum CommandError {
         /// What is wrong with it.
         detail: String,
     },
+    /// Lines that were to be read are wrong, so that nothing was done. Each is printed on a line of its own.
+    #[error("{0} lines are wrong; nothing was done")]
+    Lines(usize),
     /// Some of what was named is not there, so that nothing was done.
     #[error("no such {kind}: {}; nothing was done", names.join(", "))]
     Unknown {

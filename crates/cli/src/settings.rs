@@ -12,6 +12,7 @@ mod address_range;
 mod api_keys;
 mod audit;
 mod aws;
+mod cache;
 mod catalogue;
 mod duration;
 mod http;
@@ -49,6 +50,7 @@ pub use address_range::{AddressRange, InvalidAddressRange};
 pub use api_keys::{ApiKeysSettings, RefreshHash, RoleName};
 pub use audit::AuditSettings;
 pub use aws::{AwsRegion, InvalidAwsRegion};
+pub use cache::CacheSettings;
 pub use catalogue::{Catalogue, Key};
 pub use duration::{Duration, InvalidDuration};
 pub use http::{CorsSettings, HttpSettings, TlsSettings};
@@ -113,6 +115,8 @@ pub struct Settings {
     pub sessions: SessionsSettings,
     /// Credentials of programs.
     pub api_keys: ApiKeysSettings,
+    /// What a node remembers of the store.
+    pub cache: CacheSettings,
     /// The keys that sign tokens.
     pub signing_keys: SigningKeysSettings,
     /// Who may do what, and how much of it.
@@ -149,6 +153,7 @@ impl Settings {
             one_time_codes: OneTimeCodesSettings::default(),
             sessions: SessionsSettings::default(),
             api_keys: ApiKeysSettings::default(),
+            cache: CacheSettings::default(),
             signing_keys: SigningKeysSettings::default(),
             access: AccessSettings::default(),
             rate_limits: RateLimitsSettings::default(),

@@ -21,6 +21,7 @@ use symbolon_domain::{
     passwords::{PasswordHasher, PasswordPolicy, PasswordPorts, PasswordUse, Passwords},
     pii::PiiHasher,
     recovery::{Recovery, RecoveryPorts},
+    revocations::Revocations,
     sealing::{Peppers, Resealing, Sealer},
     sessions::{SessionPorts, SessionTokens, Sessions},
     sign_in::{SignIn, SignInPorts},
@@ -89,6 +90,8 @@ pub struct Service {
     pub passwords: Passwords,
     /// API keys.
     pub api_keys: ApiKeys,
+    /// What is remembered of the store, and told what ends.
+    pub revocations: Revocations,
     /// Sessions.
     pub sessions: Sessions,
     /// Messages.
@@ -164,17 +167,12 @@ async fn assemble(
     let jwt = Arc::new(JwtKeys::new());
     let tokens: Arc<dyn TokenKeys> = jwt.clone();
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
+    let revocations = api_keys::revocations(configured, &store);
     let carrier = around_email(email::carrier(&configured.messages.email).await?);
     let outbox = outbox(configured, carrier, &store, &sealer, (&clock, &entropy))?;
     let issuer = configured.http.public_url.to_string();
-    let sessions = SessionPorts {
-        store: store.clone(),
-        tokens: SessionTokens::new(Arc::clone(&tokens), Arc::clone(&entropy), &issuer),
-        refusals: refusals.clone(),
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-    };
-    let sessions = Sessions::new(sessions, settings::sessions(configured));
+    let about = (&store, &refusals, &revocations);
+    let sessions = sessions(configured, about, &tokens, (&clock, &entropy));
     let codes = codes(configured, &store, &peppers, &entropy);
     let sign_in = SignInPorts {
         store: store.clone(),
@@ -190,15 +188,16 @@ async fn assemble(
     let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens, configured);
     let sign_up = sign_up_ports(&sign_in, &store, configured)?;
     let access = access::access(configured, &store, &refusals)?;
-    let api_keys = api_keys::api_keys(&sign_in, &store, (&access, &refusals), configured);
+    let api_keys =
+        api_keys::api_keys(&sign_in, &store, &tokens, (&access, &refusals, &revocations), configured);
     let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
     Ok(Service {
         access,
         api_keys,
-        accounts: accounts(&sign_up, &store, &refusals),
+        accounts: accounts(&sign_up, &store, &refusals, &revocations),
         invitations: invitations(&sign_up, &store, &refusals, configured),
-        recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals), &issuer),
-        passwords: Passwords::new(password_ports(&sign_up, &store, sign_in.clone())),
+        recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals, &revocations), &issuer),
+        passwords: Passwords::new(password_ports(&sign_up, &store, sign_in.clone(), &revocations)),
         sign_up: SignUp::new(sign_up, settings::sign_up(configured)),
         sign_in,
         audit: Audit::new(store.clone()),
@@ -207,6 +206,7 @@ async fn assemble(
         resealing,
         pii: pii(configured, &peppers),
         sessions,
+        revocations,
         outbox,
         refusals,
         tokens: jwt,
@@ -235,6 +235,24 @@ fn outbox(
     Ok(Outbox::new(ports, settings::outbox(configured)))
 }
 
+fn sessions(
+    configured: &Settings,
+    (store, refusals, revocations): (&Arc<dyn Store>, &Refusals, &Revocations),
+    tokens: &Arc<dyn TokenKeys>,
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+) -> Sessions {
+    let issuer = configured.http.public_url.to_string();
+    let ports = SessionPorts {
+        store: store.clone(),
+        tokens: SessionTokens::new(Arc::clone(tokens), Arc::clone(entropy), &issuer),
+        refusals: refusals.clone(),
+        revocations: revocations.clone(),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+    };
+    Sessions::new(ports, settings::sessions(configured))
+}
+
 fn codes(
     configured: &Settings,
     store: &Arc<dyn Store>,
@@ -245,10 +263,16 @@ fn codes(
     OneTimeCodes::new(store.clone(), peppers.clone(), Arc::clone(entropy), limits)
 }
 
-fn accounts(ports: &SignUpPorts, store: &Arc<dyn Store>, refusals: &Refusals) -> Accounts {
+fn accounts(
+    ports: &SignUpPorts,
+    store: &Arc<dyn Store>,
+    refusals: &Refusals,
+    revocations: &Revocations,
+) -> Accounts {
     Accounts::new(AccountPorts {
         store: store.clone(),
         refusals: refusals.clone(),
+        revocations: revocations.clone(),
         peppers: ports.peppers.clone(),
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
@@ -323,8 +347,14 @@ fn sign_up_ports(
 }
 
 /// A recovery stands on what a sign-up stands on: both set a password for who reads a mail.
-fn recovery_ports(sign_up: &SignUpPorts, store: &Arc<dyn Store>, refusals: &Refusals) -> RecoveryPorts {
+fn recovery_ports(
+    sign_up: &SignUpPorts,
+    store: &Arc<dyn Store>,
+    refusals: &Refusals,
+    revocations: &Revocations,
+) -> RecoveryPorts {
     RecoveryPorts {
+        revocations: revocations.clone(),
         store: store.clone(),
         sign_ins: store.clone(),
         accounts: store.clone(),
@@ -339,8 +369,14 @@ fn recovery_ports(sign_up: &SignUpPorts, store: &Arc<dyn Store>, refusals: &Refu
     }
 }
 
-fn password_ports(sign_up: &SignUpPorts, store: &Arc<dyn Store>, sign_in: SignIn) -> PasswordPorts {
+fn password_ports(
+    sign_up: &SignUpPorts,
+    store: &Arc<dyn Store>,
+    sign_in: SignIn,
+    revocations: &Revocations,
+) -> PasswordPorts {
     PasswordPorts {
+        revocations: revocations.clone(),
         store: store.clone(),
         accounts: store.clone(),
         sign_in,

@@ -11,6 +11,7 @@ use crate::{
     id::AccountId,
     identifiers::EmailAddress,
     page::{Page, PageRequest},
+    revocations::Revocations,
     sealing::Peppers,
     store_error::StoreError,
 };
@@ -45,6 +46,8 @@ pub struct AccountPorts {
     pub clock: Arc<dyn Clock>,
     /// Draws ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Is told what ends.
+    pub revocations: Revocations,
 }
 
 /// Views, updates and administers accounts.

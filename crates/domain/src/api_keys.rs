@@ -9,14 +9,19 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     access::Access,
     actor::{Actor, Origin, Role},
-    audit::{Act, AuditEvent, Refusal, Refusals},
+    audit::{Act, AuditEvent, AuditStore, Refusal, Refusals},
     clock::{Clock, Timestamp},
     entropy::Entropy,
     passwords::PasswordHasher,
+    revocations::Revocations,
+    signing_keys::TokenKeys,
     store_error::StoreError,
 };
 
+mod cache;
 mod claims;
+mod exchange;
+mod import;
 mod issue;
 mod last_used;
 mod life;
@@ -29,7 +34,10 @@ mod store;
 mod verify;
 
 pub use self::{
+    cache::{KeyCache, KeyCacheSettings},
     claims::{ApiKeyClaims, ApiKeyFault, ApiKeySealer},
+    exchange::{ExchangeError, ExchangeRequest, ExchangedToken},
+    import::{Imported, ImportedApiKey},
     issue::{ApiKeyRequest, IssueApiKeyError},
     last_used::LastUsed,
     life::{InvalidLife, Life},
@@ -82,6 +90,10 @@ pub struct ApiKeySettings {
     pub grace: Duration,
     /// How refresh tokens are kept (K4).
     pub refresh_hash: RefreshHashing,
+    /// The longest life of a JWT that is given for a key (K13).
+    pub token_lifetime: Duration,
+    /// This service as its tokens name it: their `iss`.
+    pub public_url: String,
     /// Who may hold keys that live longer than [`LONG_LIFETIME`].
     pub long_lived_roles: Vec<Role>,
 }
@@ -95,12 +107,18 @@ pub struct ApiKeyPorts {
     pub sealer: Arc<dyn ApiKeySealer>,
     /// Hashes refresh tokens where that is asked for.
     pub hasher: Arc<dyn PasswordHasher>,
+    /// Signs what is given for a key.
+    pub tokens: Arc<dyn TokenKeys>,
+    /// Keeps what happened.
+    pub audit: Arc<dyn AuditStore>,
     /// Says who may do what to them (K10).
     pub access: Access,
     /// Remembers when each was last used.
     pub last_used: Arc<LastUsed>,
     /// Counts verifications of keys that have a limit.
     pub rates: Arc<KeyRates>,
+    /// Remembers keys that counted, and is told what ends.
+    pub revocations: Revocations,
     /// Counts what is refused.
     pub refusals: Refusals,
     /// Tells the time.

@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod id;
 pub mod page;
 pub mod pii;
+pub mod revocations;
 pub mod rotation;
 pub mod sealing;
 pub mod secret;

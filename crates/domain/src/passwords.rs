@@ -19,7 +19,10 @@ pub use self::{
     policy::{AcceptError, PasswordPolicy, PasswordProblem, PasswordUse},
     store::{PasswordStore, ReplacePassword},
 };
-use crate::{accounts::AccountStore, clock::Clock, entropy::Entropy, outbox::Outbox, sign_in::SignIn};
+use crate::{
+    accounts::AccountStore, clock::Clock, entropy::Entropy, outbox::Outbox, revocations::Revocations,
+    sign_in::SignIn,
+};
 
 /// What changing a password stands on.
 #[derive(Clone)]
@@ -40,6 +43,8 @@ pub struct PasswordPorts {
     pub clock: Arc<dyn Clock>,
     /// Draws ids.
     pub entropy: Arc<dyn Entropy>,
+    /// Is told what ends.
+    pub revocations: Revocations,
 }
 
 /// Changes passwords.

@@ -15,6 +15,7 @@ use crate::{
     one_time_codes::{AttemptLimits, CodeForm, OneTimeCodes, RecoveryCode, SlotOwner},
     outbox::Outbox,
     passwords::{PasswordHasher, PasswordPolicy},
+    revocations::Revocations,
     sealing::Peppers,
     sign_in::SignInStore,
 };
@@ -72,6 +73,8 @@ pub struct RecoveryPorts {
     pub clock: Arc<dyn Clock>,
     /// Draws ids and secrets.
     pub entropy: Arc<dyn Entropy>,
+    /// Is told what ends.
+    pub revocations: Revocations,
 }
 
 /// The ceremony of recovering an account.

@@ -14,6 +14,7 @@ use crate::{
     entropy::Entropy,
     id::{AccountId, RefreshTokenId, SessionId},
     page::{Page, PageRequest},
+    revocations::Revocations,
     secret::{OpaqueToken, SecretHash, TokenKind},
     signing_keys::SignError,
     store_error::StoreError,
@@ -79,6 +80,8 @@ pub struct SessionPorts {
     pub clock: Arc<dyn Clock>,
     /// Draws secrets.
     pub entropy: Arc<dyn Entropy>,
+    /// Is told what ends.
+    pub revocations: Revocations,
 }
 
 /// Verifies, refreshes, ends and lists sessions.

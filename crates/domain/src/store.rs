@@ -11,6 +11,7 @@ use crate::{
     outbox::OutboxStore,
     passwords::PasswordStore,
     recovery::RecoveryStore,
+    revocations::RevocationFeed,
     sealing::{PepperStore, ResealStore},
     sessions::SessionStore,
     sign_in::SignInStore,
@@ -33,6 +34,7 @@ pub trait Store:
     + PepperStore
     + RecoveryStore
     + ResealStore
+    + RevocationFeed
     + SessionStore
     + SignInStore
     + SignUpStore

@@ -29,6 +29,7 @@ const LAYERS: &[Layer] = &[
             "limits",
             "management",
             "metrics",
+            "oauth",
             "openapi",
             "problem",
             "router",

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     failure::Failure,
-    notify::{Change, Notifier},
+    notify::Notifier,
     pool::{Lease, Pool},
 };
 
@@ -134,7 +134,7 @@ impl Runner {
             _ => db.lease.give_back(),
         }
         if brings_messages && outcome.is_ok() {
-            self.notifier.tell(Change::Outbox);
+            self.notifier.tell_messages();
         }
         outcome
     }

@@ -41,6 +41,8 @@ pub enum Change {
     Everything,
     /// Messages have come.
     Outbox,
+    /// Something was ended.
+    Revocation,
 }
 
 impl Change {
@@ -48,12 +50,16 @@ impl Change {
         match self {
             Self::Everything => "everything",
             Self::Outbox => "outbox",
+            Self::Revocation => "revocation",
         }
     }
 
     /// What this version does not know is anything: a newer one may run beside it.
     fn parse(payload: &str) -> Self {
-        if payload == Self::Outbox.as_str() { Self::Outbox } else { Self::Everything }
+        [Self::Outbox, Self::Revocation]
+            .into_iter()
+            .find(|change| change.as_str() == payload)
+            .unwrap_or(Self::Everything)
     }
 }
 
@@ -67,13 +73,18 @@ pub(super) struct Notifier {
 /// What this node is told, by itself or by others.
 struct Heard {
     messages: Notify,
+    revocations: Notify,
     changes: broadcast::Sender<Change>,
 }
 
 impl Heard {
     fn announce(&self, change: Change) {
-        // Every change may mean messages.
-        self.messages.notify_one();
+        if change != Change::Revocation {
+            self.messages.notify_one();
+        }
+        if change != Change::Outbox {
+            self.revocations.notify_one();
+        }
         // Nobody need be listening.
         let _ = self.changes.send(change);
     }
@@ -83,6 +94,7 @@ impl Heard {
 #[derive(Default)]
 struct Unsent {
     outbox: AtomicBool,
+    revocation: AtomicBool,
     closing: AtomicBool,
     wake: Notify,
 }
@@ -90,16 +102,22 @@ struct Unsent {
 impl Notifier {
     pub(super) fn start(options: PgConnectOptions) -> Self {
         let (changes, _) = broadcast::channel(MOST_UNREAD);
-        let heard = Arc::new(Heard { messages: Notify::new(), changes });
+        let heard = Arc::new(Heard { messages: Notify::new(), revocations: Notify::new(), changes });
         let unsent = Arc::new(Unsent::default());
         let task = tokio::spawn(serve(options, Arc::clone(&heard), Arc::clone(&unsent)));
         Self { heard, unsent, task: Mutex::new(Some(task)) }
     }
 
-    /// Tells this node at once, and the others soon.
-    pub(super) fn tell(&self, change: Change) {
-        self.heard.announce(change);
+    /// Tells this node at once, and the others soon, that messages have come.
+    pub(super) fn tell_messages(&self) {
+        self.heard.announce(Change::Outbox);
         self.unsent.outbox.store(true, Ordering::Release);
+        self.unsent.wake.notify_one();
+    }
+
+    /// Tells the others soon that something was ended. This node knows.
+    pub(super) fn tell_revocation(&self) {
+        self.unsent.revocation.store(true, Ordering::Release);
         self.unsent.wake.notify_one();
     }
 
@@ -110,6 +128,10 @@ impl Notifier {
 
     pub(super) async fn wait_for_message(&self, at_most: Duration) {
         let _ = timeout(at_most, self.heard.messages.notified()).await;
+    }
+
+    pub(super) async fn wait_for_revocation(&self) {
+        self.heard.revocations.notified().await;
     }
 
     /// Sends what is unsent, and ends the task. A second call does nothing.
@@ -246,15 +268,17 @@ fn is_unsupported(error: &sqlx::Error) -> bool {
 }
 
 async fn send(listener: &mut PgListener, unsent: &Unsent) -> Result<(), End> {
-    if !unsent.outbox.swap(false, Ordering::AcqRel) {
-        return Ok(());
+    for (flag, change) in [(&unsent.revocation, Change::Revocation), (&unsent.outbox, Change::Outbox)] {
+        if !flag.swap(false, Ordering::AcqRel) {
+            continue;
+        }
+        let notifying = sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(change.as_str());
+        if let Err(error) = bounded(notifying.execute(&mut *listener)).await {
+            flag.store(true, Ordering::Release);
+            return Err(End::Lost(error));
+        }
     }
-    let notifying =
-        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(Change::Outbox.as_str()).execute(listener);
-    bounded(notifying).await.map(|_| ()).map_err(|error| {
-        unsent.outbox.store(true, Ordering::Release);
-        End::Lost(error)
-    })
+    Ok(())
 }
 
 async fn bounded<T>(doing: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {

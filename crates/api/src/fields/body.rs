@@ -16,6 +16,9 @@ use secrecy::zeroize::Zeroizing;
 use super::Fault;
 use crate::problem::{Problem, ProblemType, Slug};
 
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// Tells the boundary that a request is late because its body is (408), not because we are (503).
 #[derive(Clone, Default)]
 pub(crate) struct ReadingBody(Arc<AtomicBool>);
@@ -73,8 +76,14 @@ async fn read_now(parts: &Parts, mut body: Body, limit: usize) -> Read {
     if announced.is_some_and(|length| length > limit) {
         return Err(Problem::new(ProblemType::PayloadTooLarge));
     }
-    if !is_json(&parts.headers) {
-        let fault = Fault::new(Slug::InvalidFormat, "`application/json` is expected");
+    // OAuth's endpoints read forms (RFC 6749, appendix B); all others JSON.
+    let (media, detail) = if parts.uri.path().starts_with("/oauth2/") {
+        (FORM, "`application/x-www-form-urlencoded` is expected")
+    } else {
+        (JSON, "`application/json` is expected")
+    };
+    if !is_of(media, &parts.headers) {
+        let fault = Fault::new(Slug::InvalidFormat, detail);
         return Err(Problem::of_header(ProblemType::UnsupportedMediaType, "Content-Type", fault));
     }
     let reading = parts.extensions.get::<ReadingBody>().cloned().unwrap_or_default();
@@ -100,10 +109,10 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
     Some(length.parse().unwrap_or(usize::MAX))
 }
 
-/// `application/json`, with whatever parameters.
-fn is_json(headers: &HeaderMap) -> bool {
+/// This type, with whatever parameters.
+fn is_of(media: &str, headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else { return false };
     let essence = only.to_str().ok().and_then(|text| text.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media))
 }

@@ -84,8 +84,8 @@ problems! {
         "No code opens this any more. Start again.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "No endpoint needs so much.";
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not JSON",
-        "Send a JSON object as application/json.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is of another type",
+        "Send a JSON object as application/json, or a form to the endpoints of OAuth.";
     TooManyRequests = "too_many_requests", TOO_MANY_REQUESTS, "Too many requests",
         "Wait as long as Retry-After says.";
     TooManyAttempts = "too_many_attempts", TOO_MANY_REQUESTS, "Too many failures",

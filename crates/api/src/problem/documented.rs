@@ -103,6 +103,8 @@ documented! {
     /// Of issuing an API key.
     IssueApiKeyProblems = [BODY]
         Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied TooManyKeys;
+    /// Of a request for a token, besides those that OAuth tells in its own way.
+    TokenProblems = [] RequestTimeout PayloadTooLarge UnsupportedMediaType;
     /// Of listing the API keys of an account.
     ApiKeyListProblems = [] InvalidRequest Unauthorized InvalidToken NotFound;
     /// Of ending one API key.

@@ -24,7 +24,7 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 }
 
 /// Every operation of the document.
-const OPERATIONS: [&str; 42] = [
+const OPERATIONS: [&str; 43] = [
     "DELETE /v1/admin/accounts/{id}/sessions",
     "DELETE /v1/admin/invitations/{id}",
     "DELETE /v1/api-keys",
@@ -45,6 +45,7 @@ const OPERATIONS: [&str; 42] = [
     "GET /v1/sessions",
     "PATCH /v1/account",
     "PATCH /v1/admin/accounts/{id}",
+    "POST /oauth2/token",
     "POST /v1/access/check",
     "POST /v1/admin/accounts",
     "POST /v1/admin/accounts/compromised",

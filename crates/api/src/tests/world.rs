@@ -51,6 +51,7 @@ mod stores;
 
 pub(crate) const PASSWORD: &str = "seven lanterns over the harbour";
 pub(crate) const CODE: &str = "123456";
+const HOUR: Duration = Duration::from_secs(3_600);
 pub(crate) const NOW: i64 = 1_770_000_000;
 
 /// Every port at once.
@@ -105,21 +106,15 @@ impl World {
             entropy: Arc::clone(&entropy),
         };
         let refusals = Refusals::new(Arc::<Self>::clone(self), Arc::clone(&clock), Arc::clone(&entropy));
-        let (lifetime, pre_authorized_lifetime) = (Duration::from_secs(3_600), Duration::from_secs(600));
-        let limits = SignInSettings { pre_authorized_lifetime, lock_after: 10, lock_for: lifetime };
+        let (lifetime, pre_authorized_lifetime) = (HOUR, Duration::from_secs(600));
+        let limits = SignInSettings { pre_authorized_lifetime, lock_after: 10, lock_for: HOUR };
         let sign_in = SignIn::new(sign_in, limits);
         let passwords = self.passwords(&sign_up, sign_in.clone());
         let recovery = self.recovery(&sign_up);
         UseCases {
             api_keys: self.api_keys(refusals.clone()),
             access: self.access(&refusals),
-            accounts: Accounts::new(AccountPorts {
-                store: Arc::<Self>::clone(self),
-                refusals: refusals.clone(),
-                peppers: sign_up.peppers.clone(),
-                clock: Arc::clone(&clock),
-                entropy: Arc::clone(&entropy),
-            }),
+            accounts: self.accounts(&sign_up, &refusals),
             invitations: self.invitations(&sign_up, refusals),
             audit: Audit::new(Arc::<Self>::clone(self)),
             sign_up: SignUp::new(sign_up, SignUpSettings { lifetime, pre_authorized_lifetime }),
@@ -134,6 +129,17 @@ impl World {
             entropy,
             pii: PiiHasher::new(b"salt"),
         }
+    }
+
+    fn accounts(self: &Arc<Self>, sign_up: &SignUpPorts, refusals: &Refusals) -> Accounts {
+        Accounts::new(AccountPorts {
+            revocations: self.revocations(),
+            store: Arc::<Self>::clone(self),
+            refusals: refusals.clone(),
+            peppers: sign_up.peppers.clone(),
+            clock: Arc::clone(&sign_up.clock),
+            entropy: Arc::clone(&sign_up.entropy),
+        })
     }
 
     fn signing_keys(self: &Arc<Self>) -> SigningKeys {
@@ -161,6 +167,7 @@ impl World {
     fn recovery(self: &Arc<Self>, sign_up: &SignUpPorts) -> Recovery {
         let (clock, entropy) = (Arc::clone(&sign_up.clock), Arc::clone(&sign_up.entropy));
         let ports = RecoveryPorts {
+            revocations: self.revocations(),
             store: Arc::<Self>::clone(self),
             sign_ins: Arc::<Self>::clone(self),
             accounts: Arc::<Self>::clone(self),
@@ -178,6 +185,7 @@ impl World {
 
     fn passwords(self: &Arc<Self>, sign_up: &SignUpPorts, sign_in: SignIn) -> Passwords {
         Passwords::new(PasswordPorts {
+            revocations: self.revocations(),
             store: Arc::<Self>::clone(self),
             accounts: Arc::<Self>::clone(self),
             sign_in,
@@ -209,6 +217,7 @@ impl World {
         let entropy: Arc<dyn Entropy> = Arc::<Self>::clone(self);
         let keys: Arc<dyn TokenKeys> = Arc::<Self>::clone(self);
         let ports = SessionPorts {
+            revocations: self.revocations(),
             store: Arc::<Self>::clone(self),
             tokens: SessionTokens::new(keys, Arc::clone(&entropy), "https://auth.example.org"),
             refusals: Refusals::new(Arc::<Self>::clone(self), Arc::clone(&clock), Arc::clone(&entropy)),

@@ -1,6 +1,6 @@
 //! The grammar of `symbolon api-key`.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use symbolon_domain::api_keys::{ApiKeyAddress, ApiKeyText};
@@ -24,6 +24,10 @@ pub enum ApiKeyCommand {
     /// Check a key as the service would, and say why it does not count. It is read from standard input or a file, never
     /// from an argument.
     Verify(VerifyArguments),
+    /// Take over keys of another system, each known by the SHA-256 of its whole text: a line of JSON each, such as
+    /// {"sha256": "…", "account": "ada@example.org", "expires_at": "2027-01-01T00:00:00Z", "scopes": ["read"]}. Nothing is taken
+    /// over when a line is wrong, and nothing twice.
+    Import(ImportArguments),
     /// End one key, or every key of an account.
     Revoke {
         /// The key's id.
@@ -82,6 +86,25 @@ pub struct IssueArguments {
     /// How long such a window is, up to a day.
     #[arg(long, value_name = "DURATION", requires = "rate_requests")]
     pub rate_window: Option<Duration>,
+}
+
+/// What to take over, and what verifications are to show where a line does not say it.
+#[derive(Clone, Debug, Args)]
+pub struct ImportArguments {
+    /// The file; `-` for standard input.
+    pub file: PathBuf,
+    /// What issued the keys.
+    #[arg(long, value_name = "TEXT")]
+    pub issuer: ApiKeyText,
+    /// For whom they are.
+    #[arg(long, value_name = "TEXT")]
+    pub audience: ApiKeyText,
+    /// What they open: the endpoint or resource.
+    #[arg(long, value_name = "TEXT")]
+    pub subject: ApiKeyText,
+    /// The version of what they open.
+    #[arg(long, value_name = "TEXT")]
+    pub subject_version: ApiKeyText,
 }
 
 /// Which key, and what is expected of it.

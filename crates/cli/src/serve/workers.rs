@@ -14,6 +14,7 @@ use symbolon_domain::{
     api_keys::ApiKeys,
     audit::Refusals,
     outbox::{Delivered, Outbox},
+    revocations::Revocations,
     signing_keys::SigningKeys,
     store_error::StoreError,
     sweeper::{Sweeper, Swept},
@@ -60,6 +61,7 @@ where
         tokio::spawn(write_refusals(service.refusals.clone(), audit.refusal_flush_interval.to_std(), stop())),
         tokio::spawn(tend_keys(service.signing_keys.clone(), stop())),
         tokio::spawn(write_last_uses(service.api_keys.clone(), stop())),
+        tokio::spawn(hear_revocations(service.revocations.clone(), stop())),
     ];
     others.into_iter().chain(sweep).collect()
 }
@@ -148,6 +150,17 @@ async fn write_last_uses(keys: ApiKeys, stop: impl Future<Output = ()>) {
     }
 }
 
+/// Forgets what another node has ended, as soon as it tells.
+async fn hear_revocations(revocations: Revocations, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            () = revocations.hear() => {}
+        }
+    }
+}
+
 /// Deletes what has expired: step after step while there is more, and then not before the next look.
 async fn sweep(sweeper: Sweeper, tally: Arc<Tally>, interval: Duration, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
@@ -228,6 +241,21 @@ pub(super) fn gauges(service: &Arc<Service>, tally: &Arc<Tally>) -> Vec<Gauge> {
             "Session tokens whose signature had been checked before.",
             |service| f64::from(service.tokens.tokens_known()),
         ),
+        gauge(
+            "symbolon_api_keys_remembered",
+            "API keys that the store need not be asked about.",
+            |service| f64::from(u32::try_from(service.revocations.keys().len()).unwrap_or(u32::MAX)),
+        ),
+        gauge(
+            "symbolon_api_key_cache_hits",
+            "Verifications that spared the store since the start.",
+            |service| large(service.revocations.keys().used().0),
+        ),
+        gauge(
+            "symbolon_api_key_cache_misses",
+            "Verifications that asked the store since the start.",
+            |service| large(service.revocations.keys().used().1),
+        ),
         gauge("symbolon_password_queue", "Passwords that wait to be hashed.", |service| {
             f64::from(u32::try_from(service.hasher.queue_depth()).unwrap_or(u32::MAX))
         }),
@@ -235,4 +263,10 @@ pub(super) fn gauges(service: &Arc<Service>, tally: &Arc<Tally>) -> Vec<Gauge> {
             f64::from(u32::try_from(service.hasher.hashes_computed()).unwrap_or(u32::MAX))
         }),
     ]
+}
+
+/// A count as a gauge has it, exact up to 2^53.
+#[expect(clippy::cast_precision_loss, reason = "nobody counts so far")]
+const fn large(count: u64) -> f64 {
+    count as f64
 }

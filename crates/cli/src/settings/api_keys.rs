@@ -23,6 +23,9 @@ pub struct ApiKeysSettings {
     /// (K8).
     #[schemars(range(min = 0, max = 60))]
     pub grace: Duration,
+    /// How long a JWT lives that is given for a key, if the key lives that long.
+    #[schemars(range(min = 60, max = 900))]
+    pub token_lifetime: Duration,
     /// How refresh tokens are kept.
     pub refresh_hash: RefreshHash,
     /// The roles that may have keys which live over a day.
@@ -58,6 +61,7 @@ impl Default for ApiKeysSettings {
             max_lifetime: Duration::from_secs(86_400),
             refresh_lifetime: Duration::from_secs(86_400),
             grace: Duration::from_secs(10),
+            token_lifetime: Duration::from_secs(900),
             refresh_hash: RefreshHash::Argon2id,
             long_lived_roles: Vec::new(),
         }

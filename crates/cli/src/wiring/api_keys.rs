@@ -6,9 +6,14 @@ use symbolon_adapters::paseto::PasetoSealer;
 use symbolon_domain::{
     access::Access,
     actor::Role,
-    api_keys::{ApiKeyPorts, ApiKeySettings, ApiKeys, FAMILY_LIFETIME, KeyRates, LastUsed, RefreshHashing},
+    api_keys::{
+        ApiKeyPorts, ApiKeySettings, ApiKeys, FAMILY_LIFETIME, KeyCache, KeyCacheSettings, KeyRates,
+        LastUsed, RefreshHashing,
+    },
     audit::Refusals,
+    revocations::Revocations,
     sign_in::SignInPorts,
+    signing_keys::TokenKeys,
     store::Store,
 };
 
@@ -18,7 +23,8 @@ use crate::settings::{RefreshHash, RoleName, Settings};
 pub(super) fn api_keys(
     sign_in: &SignInPorts,
     store: &Arc<dyn Store>,
-    (access, refusals): (&Access, &Refusals),
+    tokens: &Arc<dyn TokenKeys>,
+    (access, refusals, revocations): (&Access, &Refusals, &Revocations),
     configured: &Settings,
 ) -> ApiKeys {
     let settings = settings(configured);
@@ -27,14 +33,25 @@ pub(super) fn api_keys(
         store: store.clone(),
         sealer: Arc::new(PasetoSealer::new(sign_in.peppers.api_keys(), longest_life)),
         hasher: Arc::clone(&sign_in.hasher),
+        tokens: Arc::clone(tokens),
+        audit: store.clone(),
         access: access.clone(),
         last_used: Arc::new(LastUsed::new(store.clone())),
         rates: Arc::new(KeyRates::default()),
+        revocations: revocations.clone(),
         refusals: refusals.clone(),
         clock: Arc::clone(&sign_in.clock),
         entropy: Arc::clone(&sign_in.entropy),
     };
     ApiKeys::new(ports, settings)
+}
+
+/// What this node remembers of keys, and is told what ends.
+pub(super) fn revocations(configured: &Settings, store: &Arc<dyn Store>) -> Revocations {
+    let cache = &configured.cache;
+    let settings =
+        KeyCacheSettings { max_staleness: cache.max_staleness.to_std(), keys: cache.api_keys.get().into() };
+    Revocations::new(Arc::new(KeyCache::new(settings)), store.clone())
 }
 
 fn settings(configured: &Settings) -> ApiKeySettings {
@@ -53,6 +70,8 @@ fn settings(configured: &Settings) -> ApiKeySettings {
             RefreshHash::Argon2id => RefreshHashing::Argon2id,
             RefreshHash::Sha256 => RefreshHashing::Sha256,
         },
+        token_lifetime: keys.token_lifetime.to_std(),
+        public_url: configured.http.public_url.to_string(),
         long_lived_roles: keys.long_lived_roles.iter().map(role).collect(),
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn signing_keys(settings: &Settings) -> SigningKeySettings {
         schedule: KeySchedule {
             rotate_every: keys.rotate_every.to_std(),
             publish_before: keys.publish_before.to_std(),
-            longest_token_life: access.max(pre_authorized),
+            longest_token_life: access.max(pre_authorized).max(settings.api_keys.token_lifetime.to_std()),
         },
     }
 }

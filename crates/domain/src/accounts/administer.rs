@@ -128,7 +128,9 @@ impl Accounts {
             None => event,
         };
         let command = AdministerAccount { account: id, by, change, failures, effects: Effects::event(event) };
-        let administered = self.ports.store.administer(command).await?;
+        let administered = self.ports.store.administer(command).await;
+        self.ports.revocations.account_ended();
+        let administered = administered?;
         if let Administered::Refused(refusal) = administered {
             let reason = refusal.as_str();
             let refusal = Refusal { act, reason, actor: by.actor(), subject: Some(id.into()) };

@@ -81,6 +81,11 @@ impl ApiKeySecret {
         Self(URL_SAFE_NO_PAD.encode(bytes))
     }
 
+    /// A key of another system is a secret as a whole.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub(super) fn hash(&self) -> crate::secret::SecretHash {
         crate::secret::SecretHash::sha256(self.0.as_bytes())
     }

@@ -117,9 +117,7 @@ impl ApiKeys {
             self.note(Act::API_KEY_ISSUED, "access_denied", actor, origin);
             return Err(IssueApiKeyError::Denied);
         }
-        let limit = Limit::Max("api_key".to_owned());
-        let most = self.ports.access.limit(Who::Account(owner), &limit).await?;
-        let most = most.map_or(MOST_LIVE_KEYS, |most| u32::try_from(most).unwrap_or(u32::MAX));
+        let most = self.most_of(owner).await?;
         let now = self.now();
         let Made { key, grant } = self.make(owner, role, request, now).await?;
         let event = self.event(Act::API_KEY_ISSUED, actor, origin, now).on(key.id);
@@ -135,6 +133,13 @@ impl ApiKeys {
                 Err(IssueApiKeyError::Full { retry_after: free_at.since(now) })
             }
         }
+    }
+
+    /// So many live keys this owner may have (K12).
+    pub(super) async fn most_of(&self, owner: AccountId) -> Result<u32, StoreError> {
+        let limit = Limit::Max("api_key".to_owned());
+        let most = self.ports.access.limit(Who::Account(owner), &limit).await?;
+        Ok(most.map_or(MOST_LIVE_KEYS, |most| u32::try_from(most).unwrap_or(u32::MAX)))
     }
 
     async fn make(

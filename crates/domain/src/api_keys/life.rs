@@ -105,6 +105,8 @@ mod tests {
             refresh_lifetime: Duration::from_secs(DAY),
             grace: Duration::ZERO,
             refresh_hash: RefreshHashing::Sha256,
+            token_lifetime: Duration::from_secs(900),
+            public_url: String::new(),
             long_lived_roles: Vec::new(),
         }
     }

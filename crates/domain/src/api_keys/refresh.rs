@@ -88,10 +88,16 @@ impl ApiKeys {
             now: self.ports.clock.now(),
             event: self.event(Act::API_KEY_REFRESHED, Actor::Anonymous, origin, now),
         };
-        match self.ports.store.refresh(command).await? {
+        let refreshed = self.ports.store.refresh(command).await;
+        // Other nodes learn it when what they remember is too old: a clean rotation leaves them nothing to be wary of.
+        self.ports.revocations.keys().forget(grant.id);
+        match refreshed? {
             RefreshApiKeyOutcome::Rotated => Ok(grant),
             RefreshApiKeyOutcome::Refused(reason) => Err(self.refuse_refresh(reason.as_str(), origin)),
-            RefreshApiKeyOutcome::ReuseDetected => Err(RefreshApiKeyError::Refused),
+            RefreshApiKeyOutcome::ReuseDetected => {
+                self.ports.revocations.key_ended(grant.id);
+                Err(RefreshApiKeyError::Refused)
+            }
         }
     }
 

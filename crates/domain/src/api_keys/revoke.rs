@@ -36,7 +36,9 @@ impl ApiKeys {
         let now = self.ports.clock.now();
         let effects = Effects::event(self.event(Act::API_KEY_REVOKED, by, origin, now).on(id));
         let command = RevokeApiKey { owner, id, effects, now };
-        if self.ports.store.revoke(command).await? { Ok(()) } else { Err(RevokeApiKeyError::NotFound) }
+        let revoked = self.ports.store.revoke(command).await;
+        self.ports.revocations.key_ended(id);
+        if revoked? { Ok(()) } else { Err(RevokeApiKeyError::NotFound) }
     }
 
     /// Ends every key of an owner; says how many were live.
@@ -52,7 +54,9 @@ impl ApiKeys {
         self.may(by, Action::Delete, owner, Act::API_KEYS_REVOKED, origin).await?;
         let now = self.ports.clock.now();
         let effects = Effects::event(self.event(Act::API_KEYS_REVOKED, by, origin, now).on(owner));
-        self.ports.store.revoke_all(owner, effects, now).await?.ok_or(RevokeApiKeyError::NotFound)
+        let revoked = self.ports.store.revoke_all(owner, effects, now).await;
+        self.ports.revocations.account_ended();
+        revoked?.ok_or(RevokeApiKeyError::NotFound)
     }
 
     /// Ends every key of an account that signs out (K11). Where it has none, nothing is written.
@@ -65,8 +69,9 @@ impl ApiKeys {
         }
         let (now, by) = (self.ports.clock.now(), Actor::Account(owner));
         let event = self.event(Act::API_KEYS_REVOKED, by, origin, now).on(owner).because("signed_out");
-        self.ports.store.revoke_all(owner, Effects::event(event), now).await?;
-        Ok(())
+        let revoked = self.ports.store.revoke_all(owner, Effects::event(event), now).await;
+        self.ports.revocations.account_ended();
+        revoked.map(|_| ())
     }
 
     /// The keys of an owner, ended ones included, newest first.

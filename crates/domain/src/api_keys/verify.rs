@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{ApiKey, ApiKeyClaims, ApiKeyFault, ApiKeys, Scopes, issue::address_fits};
+use super::{
+    ApiKey, ApiKeyClaims, ApiKeyFault, ApiKeys, FoundApiKey, RateLimit, Scopes, issue::address_fits,
+};
 use crate::{
     actor::{Actor, Origin},
     audit::Act,
@@ -99,15 +101,56 @@ impl ApiKeys {
         expected: &Expectations,
         mode: VerifyMode,
     ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
-        let (claims, found) = self.check(now, key, expected, mode).await?;
-        if let Some(found) = found {
-            if let Some(limit) = found.rate_limit {
-                let taken = self.ports.rates.take(found.id, limit, now);
-                taken.map_err(|until| VerifyApiKeyError::RateLimited { until })?;
+        let (claims, imported) = self.identify(key, mode, now).await?;
+        judge(&claims, expected, now)?;
+        let limit = match (imported, mode) {
+            (Some(found), _) => {
+                confirm(&claims, &found)?;
+                None
             }
-            self.ports.last_used.note(found.id, now);
+            (None, VerifyMode::Stateful) => self.ask(&claims, now).await?,
+            (None, VerifyMode::Stateless) => return Ok(VerifiedApiKey { claims }),
+        };
+        if let Some(limit) = limit {
+            let taken = self.ports.rates.take(claims.fam, limit, now);
+            taken.map_err(|until| VerifyApiKeyError::RateLimited { until })?;
         }
+        self.ports.last_used.note(claims.fam, now);
         Ok(VerifiedApiKey { claims })
+    }
+
+    /// What a key of ours says; or, with what was found of it, one of another system, which the store alone knows (K15).
+    async fn identify(
+        &self,
+        key: &SecretString,
+        mode: VerifyMode,
+        now: Timestamp,
+    ) -> Result<(ApiKeyClaims, Option<FoundApiKey>), VerifyApiKeyError> {
+        match self.open(key, now) {
+            Ok(claims) => Ok((claims, None)),
+            Err(fault @ ApiKeyFault::Format) if mode == VerifyMode::Stateful => {
+                let (claims, found) = self.find_imported(key).await?.ok_or(fault)?;
+                Ok((claims, Some(found)))
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Asks the store about a key, unless that was done a moment ago. Gives back the limit of its family.
+    async fn ask(
+        &self,
+        claims: &ApiKeyClaims,
+        now: Timestamp,
+    ) -> Result<Option<RateLimit>, VerifyApiKeyError> {
+        let cache = self.ports.revocations.keys();
+        match cache.find(claims, now) {
+            Ok(limit) => Ok(limit),
+            Err(asking) => {
+                let family = self.check_row(claims).await?;
+                cache.remember(claims, &family, &asking);
+                Ok(family.rate_limit)
+            }
+        }
     }
 
     /// What a verification would say, and why; it leaves no trace. For operators.
@@ -120,43 +163,22 @@ impl ApiKeys {
         expected: &Expectations,
         mode: VerifyMode,
     ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
-        let (claims, _) = self.check(self.ports.clock.now(), key, expected, mode).await?;
+        let now = self.ports.clock.now();
+        let (claims, imported) = self.identify(key, mode, now).await?;
+        judge(&claims, expected, now)?;
+        match (imported, mode) {
+            (Some(found), _) => confirm(&claims, &found)?,
+            (None, VerifyMode::Stateful) => drop(self.check_row(&claims).await?),
+            (None, VerifyMode::Stateless) => {}
+        }
         Ok(VerifiedApiKey { claims })
-    }
-
-    /// The claims of a key that counts, and its family where that was asked for.
-    async fn check(
-        &self,
-        now: Timestamp,
-        key: &SecretString,
-        expected: &Expectations,
-        mode: VerifyMode,
-    ) -> Result<(ApiKeyClaims, Option<ApiKey>), VerifyApiKeyError> {
-        let claims = self.open(key, now)?;
-        if now < claims.not_before() {
-            return Err(VerifyApiKeyError::Inactive("not_yet_valid"));
-        }
-        if now >= claims.expires_at() {
-            return Err(VerifyApiKeyError::Inactive("expired"));
-        }
-        expected.judge(&claims).map_err(VerifyApiKeyError::Inactive)?;
-        let found = match mode {
-            VerifyMode::Stateful => Some(self.check_row(&claims).await?),
-            VerifyMode::Stateless => None,
-        };
-        Ok((claims, found))
     }
 
     async fn check_row(&self, claims: &ApiKeyClaims) -> Result<ApiKey, VerifyApiKeyError> {
         let found = self.ports.store.find(claims.jti).await?;
         let found = found.ok_or(VerifyApiKeyError::Inactive("unknown_key"))?;
-        if found.token.token.hash != claims.tkn.hash()
-            || found.key.id != claims.fam
-            || found.key.owner != claims.uid
-        {
-            return Err(VerifyApiKeyError::Inactive("unknown_key"));
-        }
-        if found.is_current() { Ok(found.key) } else { Err(VerifyApiKeyError::Inactive("revoked")) }
+        confirm(claims, &found)?;
+        Ok(found.key)
     }
 
     /// The claims of a key that we sealed, whatever its times say.
@@ -164,6 +186,26 @@ impl ApiKeys {
         let json = self.ports.sealer.open(key.expose_secret(), now)?;
         serde_json::from_slice(&json).map_err(|_| ApiKeyFault::Claims)
     }
+}
+
+/// Does it count by what it says, and is it what was expected?
+fn judge(claims: &ApiKeyClaims, expected: &Expectations, now: Timestamp) -> Result<(), VerifyApiKeyError> {
+    if now < claims.not_before() {
+        return Err(VerifyApiKeyError::Inactive("not_yet_valid"));
+    }
+    if now >= claims.expires_at() {
+        return Err(VerifyApiKeyError::Inactive("expired"));
+    }
+    expected.judge(claims).map_err(VerifyApiKeyError::Inactive)
+}
+
+/// Does it count by what the store says of it?
+fn confirm(claims: &ApiKeyClaims, found: &FoundApiKey) -> Result<(), VerifyApiKeyError> {
+    let FoundApiKey { token, key } = found;
+    if token.token.hash != claims.tkn.hash() || key.id != claims.fam || key.owner != claims.uid {
+        return Err(VerifyApiKeyError::Inactive("unknown_key"));
+    }
+    if found.is_current() { Ok(()) } else { Err(VerifyApiKeyError::Inactive("revoked")) }
 }
 
 impl Expectations {

@@ -55,6 +55,10 @@ impl Act {
     pub const API_KEY_REFRESHED: Self = Self::named("api_key.refreshed");
     /// A used refresh token of an API key was shown again (K8).
     pub const API_KEY_REUSE_DETECTED: Self = Self::named("api_key.reuse_detected");
+    /// A JWT was given for an API key (K13).
+    pub const API_KEY_EXCHANGED: Self = Self::named("api_key.exchanged");
+    /// An API key of another system was taken over (K15).
+    pub const API_KEY_IMPORTED: Self = Self::named("api_key.imported");
     /// An API key was ended (K9).
     pub const API_KEY_REVOKED: Self = Self::named("api_key.revoked");
     /// Every API key of an account was ended (K9).
@@ -118,6 +122,8 @@ impl Act {
         Self::API_KEY_VERIFIED,
         Self::API_KEY_REFRESHED,
         Self::API_KEY_REUSE_DETECTED,
+        Self::API_KEY_EXCHANGED,
+        Self::API_KEY_IMPORTED,
         Self::API_KEY_REVOKED,
         Self::API_KEYS_REVOKED,
         Self::API_KEYS_LISTED,

@@ -123,7 +123,9 @@ impl Passwords {
                 events: vec![event],
             },
         };
-        if self.ports.store.replace(command).await? { Ok(()) } else { Err(ChangePasswordError::Conflict) }
+        let replaced = self.ports.store.replace(command).await;
+        self.ports.revocations.account_ended();
+        if replaced? { Ok(()) } else { Err(ChangePasswordError::Conflict) }
     }
 
     fn event(&self, account: &Account, origin: &Origin, now: Timestamp) -> AuditEvent {

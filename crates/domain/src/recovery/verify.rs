@@ -115,7 +115,9 @@ impl Recovery {
                 events: vec![event.on(account.id)],
             },
         };
-        Ok(self.ports.store.complete(command).await?)
+        let completed = self.ports.store.complete(command).await;
+        self.ports.revocations.account_ended();
+        Ok(completed?)
     }
 
     /// A code is paid for before it is judged. A link's secret cannot be guessed.

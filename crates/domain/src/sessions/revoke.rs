@@ -50,7 +50,9 @@ impl Sessions {
             RevokeSessions::Except(_) => "others",
         };
         let event = self.event(Act::SESSIONS_REVOKED, caller, origin).on(caller.account_id).because(reason);
-        self.ports.store.revoke_many(caller.account_id, which, Effects::event(event)).await
+        let revoked = self.ports.store.revoke_many(caller.account_id, which, Effects::event(event)).await;
+        self.ports.revocations.account_ended();
+        revoked
     }
 
     fn event(&self, act: Act, caller: &SignedIn, origin: &Origin) -> AuditEvent {

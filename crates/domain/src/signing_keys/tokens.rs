@@ -10,6 +10,8 @@ pub enum JwtType {
     Session,
     /// After the first factor, before the second.
     PreAuthorized,
+    /// An access token for other services (RFC 9068).
+    Access,
 }
 
 impl JwtType {
@@ -19,13 +21,14 @@ impl JwtType {
         match self {
             Self::Session => "session+jwt",
             Self::PreAuthorized => "pre+jwt",
+            Self::Access => "at+jwt",
         }
     }
 
     /// The type of this `typ`.
     #[must_use]
     pub fn parse(typ: &str) -> Option<Self> {
-        [Self::Session, Self::PreAuthorized].into_iter().find(|kind| kind.as_str() == typ)
+        [Self::Session, Self::PreAuthorized, Self::Access].into_iter().find(|kind| kind.as_str() == typ)
     }
 }
 

@@ -8,14 +8,15 @@ use secrecy::{SecretString, zeroize::Zeroizing};
 use symbolon_domain::{
     api_keys::{
         ApiKey, ApiKeyFault, ApiKeyPorts, ApiKeySealer, ApiKeySettings, ApiKeyStore, ApiKeys, FoundApiKey,
-        IssueApiKey, IssueOutcome, KeyRates, LastUsed, PREFIX, RefreshApiKey, RefreshApiKeyOutcome,
-        RefreshApiKeyRefusal, RefreshHashing, RevokeApiKey,
+        IssueApiKey, IssueOutcome, KeyCache, KeyCacheSettings, KeyRates, LastUsed, PREFIX, RefreshApiKey,
+        RefreshApiKeyOutcome, RefreshApiKeyRefusal, RefreshHashing, RevokeApiKey,
     },
     audit::Refusals,
     clock::Timestamp,
     effects::Effects,
     id::{AccountId, ApiKeyId, ApiKeyTokenId},
     page::{Page, PageRequest},
+    revocations::{RevocationFeed, Revocations},
     store_error::StoreError,
 };
 
@@ -27,9 +28,12 @@ impl World {
             store: Arc::<Self>::clone(self),
             sealer: Arc::<Self>::clone(self),
             hasher: Arc::<Self>::clone(self),
+            tokens: Arc::<Self>::clone(self),
+            audit: Arc::<Self>::clone(self),
             access: self.access(&refusals),
             last_used: Arc::new(LastUsed::new(Arc::<Self>::clone(self))),
             rates: Arc::new(KeyRates::default()),
+            revocations: self.revocations(),
             refusals,
             clock: Arc::<Self>::clone(self),
             entropy: Arc::<Self>::clone(self),
@@ -43,11 +47,23 @@ impl World {
                 refresh_lifetime: day,
                 grace: Duration::ZERO,
                 refresh_hash: RefreshHashing::Sha256,
+                token_lifetime: hour,
+                public_url: "https://auth.example.org".to_owned(),
                 long_lived_roles: Vec::new(),
             },
         )
     }
 }
+
+impl World {
+    /// Nothing is remembered.
+    pub(super) fn revocations(self: &Arc<Self>) -> Revocations {
+        let settings = KeyCacheSettings { max_staleness: Duration::ZERO, keys: 1 };
+        Revocations::new(Arc::new(KeyCache::new(settings)), Arc::<Self>::clone(self))
+    }
+}
+
+impl RevocationFeed for World {}
 
 impl ApiKeySealer for World {
     fn seal(&self, claims: &[u8], _: Timestamp) -> Result<SecretString, ApiKeyFault> {
