@@ -6,6 +6,7 @@ mod administration;
 mod api_keys;
 mod authorization;
 mod canaries;
+mod client;
 mod clocks;
 mod codes;
 mod cookies;

@@ -6,6 +6,7 @@ use crate::failure::Outcome;
 use crate::options::Options;
 use crate::report::{Report, Row};
 
+mod api_keys;
 mod durable_writes;
 mod footprint;
 mod lookalikes;
@@ -15,7 +16,7 @@ mod sign_in;
 mod signing;
 
 /// The ids of the design's goals, in the order of the table.
-pub(crate) const IDS: &[&str] = &["G-4", "G-5", "G-6", "G-7", "G-9", "G-10", "C9"];
+pub(crate) const IDS: &[&str] = &["G-1", "G-2", "G-4", "G-5", "G-6", "G-7", "G-9", "G-10", "C9"];
 
 /// Measures what is asked for.
 pub(crate) fn measure(options: &Options) -> Outcome<Report> {
@@ -30,6 +31,8 @@ pub(crate) fn measure(options: &Options) -> Outcome<Report> {
 
 async fn rows(id: &str, options: &Options) -> Outcome<Vec<Row>> {
     match id {
+        "G-1" => Box::pin(api_keys::measure_stateless(options)).await,
+        "G-2" => Box::pin(api_keys::measure_stateful(options)).await,
         "G-4" => Box::pin(session_checks::measure(options)).await,
         "G-5" => durable_writes::measure(options).await,
         "G-6" => sign_in::measure(options).await,

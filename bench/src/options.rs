@@ -6,10 +6,11 @@ use std::time::Duration;
 use crate::failure::{Failure, Outcome};
 
 pub(crate) const USAGE: &str = "\
-Usage: cargo xtask bench [--quick] [--json FILE] [GOAL...]
+Usage: cargo xtask bench [--quick] [--large] [--json FILE] [GOAL...]
 
   GOAL          ids such as G-5 or C9; without any, all
   --quick       shorter rounds: about two minutes, and figures that waver more
+  --large       G-2 with ten million keys as well: some minutes and 5 GiB of disk more
   --json FILE   write the figures into FILE as well";
 
 /// What the program is to do.
@@ -28,6 +29,8 @@ pub(crate) enum Task {
 pub(crate) struct Options {
     goals: Vec<String>,
     quick: bool,
+    /// Whether the largest stores are measured too.
+    pub(crate) large: bool,
     /// Where the figures are written besides.
     pub(crate) json: Option<PathBuf>,
 }
@@ -45,6 +48,7 @@ impl Options {
                 }
                 "help" | "--help" | "-h" => return Ok(Task::Help),
                 "--quick" => options.quick = true,
+                "--large" => options.large = true,
                 "--json" => {
                     let path = arguments.next().ok_or_else(|| Failure::missing("file after --json"))?;
                     options.json = Some(path.into());

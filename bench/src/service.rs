@@ -78,11 +78,22 @@ impl Home {
         Ok(command)
     }
 
+    /// The database of [`Self::on_sqlite`].
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data().join("symbolon.db")
+    }
+
     /// Starts a node and waits until it is ready.
     pub(crate) fn start(&self) -> Outcome<Service> {
+        self.start_with(&[])
+    }
+
+    /// Starts a node with these settings, as the environment names them.
+    pub(crate) fn start_with(&self, settings: &[(&str, &str)]) -> Outcome<Service> {
         let [public, management] = free_addresses()?;
         let mut command = self.command()?;
         command.arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
+        command.envs(settings.iter().copied());
         command.env("SYMBOLON_HTTP__LISTEN", public.to_string());
         command.env("SYMBOLON_MANAGEMENT__LISTEN", management.to_string());
         let started = Instant::now();

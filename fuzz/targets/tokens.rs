@@ -1,4 +1,4 @@
-//! Tokens: JWTs as they come, JWTs whose header or claims alone are strange, and opaque tokens of every kind. The first byte
+//! Tokens: JWTs as they come, JWTs whose header or claims alone are strange, API keys, and opaque tokens of every kind. The first byte
 //! says which.
 #![no_main]
 
@@ -7,8 +7,9 @@ use std::sync::{Arc, LazyLock};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use libfuzzer_sys::fuzz_target;
 use secrecy::ExposeSecret as _;
-use symbolon_adapters::{jwt::JwtKeys, system::SystemEntropy};
+use symbolon_adapters::{jwt::JwtKeys, paseto::PasetoSealer, system::SystemEntropy};
 use symbolon_domain::{
+    api_keys::{ApiKeySealer as _, FAMILY_LIFETIME, PREFIX},
     id::SigningKeyId,
     secret::{OpaqueToken, TokenKind},
     sessions::SessionTokens,
@@ -37,6 +38,8 @@ static ISSUER: LazyLock<Issuer> = LazyLock::new(|| {
     Issuer { keys, tokens }
 });
 
+static SEALER: LazyLock<PasetoSealer> = LazyLock::new(|| PasetoSealer::new(&[7; 32], FAMILY_LIFETIME));
+
 fuzz_target!(|data: &[u8]| {
     let Some((mode, rest)) = data.split_first() else { return };
     match mode {
@@ -46,12 +49,25 @@ fuzz_target!(|data: &[u8]| {
                 assert!(read(token).is_none());
             }
         }
+        b'k' => {
+            let Ok(text) = std::str::from_utf8(rest) else { return };
+            // The same for API keys: as a whole, and what stands behind their prefix.
+            assert!(SEALER.open(text, noon()).is_err());
+            assert!(SEALER.open(&format!("{PREFIX}v4.local.{text}"), noon()).is_err());
+            // A PASETO says something.
+            if rest.is_empty() {
+                return;
+            }
+            let sealed = SEALER.seal(rest, noon()).expect("a key");
+            let opened = SEALER.open(sealed.expose_secret(), noon()).expect("ours");
+            assert_eq!(opened.as_slice(), rest);
+        }
         b'h' => {
             let header = URL_SAFE_NO_PAD.encode(rest);
             assert!(read(&format!("{header}.e30.AAAA")).is_none());
         }
         b'c' => {
-            for kind in [JwtType::Session, JwtType::PreAuthorized] {
+            for kind in [JwtType::Session, JwtType::PreAuthorized, JwtType::Access] {
                 let token = ISSUER.keys.sign(kind, rest, noon()).expect("a signature");
                 read(&token);
             }
@@ -60,6 +76,7 @@ fuzz_target!(|data: &[u8]| {
             let Ok(text) = std::str::from_utf8(rest) else { return };
             let kinds = [
                 TokenKind::SessionRefresh,
+                TokenKind::ApiKeyRefresh,
                 TokenKind::ClientBinding,
                 TokenKind::PasswordReset,
                 TokenKind::Invitation,

@@ -1,4 +1,4 @@
-//! The values of requests: addresses, names, codes, passwords, cursors, ids, moments, what the audit log is filtered by;
+//! The values of requests: addresses, names, codes, passwords, what API keys say, cursors, ids, moments, what the audit log is filtered by;
 //! below a line about the person, `password ` and one to be judged.
 //! What is accepted keeps its meaning when it is written and read again.
 #![no_main]
@@ -13,6 +13,7 @@ use symbolon_adapters::{
 };
 use symbolon_domain::{
     accounts::Name,
+    api_keys::{ApiKeyAddress, ApiKeyText, Scopes},
     audit::{AuditFilter, Outcome},
     clock::Timestamp,
     id::AccountId,
@@ -43,6 +44,15 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     }
     if let Ok(name) = text.parse::<Name>() {
         assert!(name.as_str().len() <= Name::MAX_LENGTH);
+    }
+    if let Ok(text) = text.parse::<ApiKeyText>() {
+        assert!((1..=ApiKeyText::MAX_LENGTH).contains(&text.as_str().len()));
+    }
+    if let Ok(address) = text.parse::<ApiKeyAddress>() {
+        assert_eq!(address.to_string().parse(), Ok(address));
+    }
+    if let Some(scopes) = Scopes::from_text(text) {
+        assert_eq!(Scopes::from_text(&scopes.to_text()), Some(scopes));
     }
     let (six, nine) = (text.parse::<OneTimeCode>(), text.parse::<OneTimeCode<9>>());
     assert!(six.is_err() || nine.is_err());

@@ -157,7 +157,8 @@ async fn sign_many(home: &Home, people: &[Person], count: usize) -> Outcome<Vec<
     Ok(signed?.into_iter().flatten().collect())
 }
 
-fn claims_of(person: &Person) -> Outcome<Json> {
+/// What a person's access token says.
+pub(super) fn claims_of(person: &Person) -> Outcome<Json> {
     let part = person.access_token.split('.').nth(1).ok_or_else(|| Failure::missing("claims"))?;
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
 }

@@ -132,7 +132,7 @@ impl Talk for SignIn {
 }
 
 /// What the floor is asked.
-struct Hash;
+pub(super) struct Hash;
 
 impl Talk for Hash {
     fn ask(&mut self, out: &mut Vec<u8>) -> bool {
