@@ -41,7 +41,7 @@ const COLD: [(&str, &str); 1] = [("SYMBOLON_CACHE__MAX_STALENESS", "0s")];
 /// Keys, their owners, and the server that they are held against.
 struct Scene {
     home: Home,
-    keys: Arc<Vec<String>>,
+    keys: Vec<String>,
     people: Vec<Person>,
     floor: Running,
 }
@@ -125,7 +125,7 @@ impl Scene {
         let service = home.start()?;
         let people = people::sign_up(service.address, &home.mail(), CONNECTIONS)?;
         service.stop()?;
-        let keys = Arc::new(Box::pin(issue_many(&home, &people)).await?);
+        let keys = Box::pin(issue_many(&home, &people)).await?;
         let tokens: Vec<String> = people.iter().map(|person| person.access_token.clone()).collect();
         let floor = Running::start(Floor::Verify, &tokens)?;
         Ok(Self { home, keys, people, floor })
@@ -135,10 +135,11 @@ impl Scene {
         &self,
         options: &Options,
         address: std::net::SocketAddr,
-        mode: &'static str,
+        mode: &str,
     ) -> Outcome<(Measured, Measured)> {
+        let questions: Arc<[Vec<u8>]> = self.keys.iter().map(|key| question(key, mode)).collect();
         let talks =
-            (0..CONNECTIONS).map(|index| Keys { keys: Arc::clone(&self.keys), next: index * OF_EACH, mode });
+            (0..CONNECTIONS).map(|index| Keys { questions: Arc::clone(&questions), next: index * OF_EACH });
         let mut ours = Contender::new(address, talks.collect());
         let mut of_floor = Contender::new(self.floor.address, self.people.iter().map(Same::new).collect());
         compare(options, SECONDS, &mut ours, &mut of_floor).await
@@ -250,22 +251,27 @@ async fn issue(service: &Wired, owner: AccountId) -> Outcome<String> {
     Ok(issued.api_key.expose_secret().to_owned())
 }
 
+/// The request about this key.
+fn question(key: &str, mode: &str) -> Vec<u8> {
+    let expect = json!({"audience": "https://api.example.org", "scopes": ["read"]});
+    let body = json!({"api_key": key, "expect": expect, "mode": mode}).to_string();
+    let mut request = Vec::new();
+    write_request(&mut request, "POST", PATH, "", body.as_bytes());
+    request
+}
+
 /// The question about one key after the other.
 struct Keys {
-    keys: Arc<Vec<String>>,
+    questions: Arc<[Vec<u8>]>,
     next: usize,
-    mode: &'static str,
 }
 
 impl Talk for Keys {
     fn ask(&mut self, out: &mut Vec<u8>) -> bool {
         // A stride that meets every key, and none soon again.
-        self.next = (self.next + 7_919) % self.keys.len().max(1);
-        let Some(key) = self.keys.get(self.next) else { return false };
-        let expect = json!({"audience": "https://api.example.org", "scopes": ["read"]});
-        let body = json!({"api_key": key, "expect": expect, "mode": self.mode}).to_string();
-        write_request(out, "POST", PATH, "", body.as_bytes());
-        true
+        self.next = (self.next + 7_919) % self.questions.len().max(1);
+        let question = self.questions.get(self.next);
+        question.map(|question| out.extend_from_slice(question)).is_some()
     }
 
     fn hear(&mut self, answer: &Answer<'_>) -> Outcome<()> {
