@@ -10,7 +10,7 @@ use symbolon_domain::{audit::AuditFilter, page::PageRequest};
 
 use crate::output::{Output, or_dash};
 use crate::settings::{Problem, Settings};
-use crate::wiring::{self, Service, Surroundings, WiringError};
+use crate::wiring::{self, Questions, Service, Surroundings};
 use crate::{CommandError, CommandResult, chain};
 
 /// How a check ended.
@@ -77,13 +77,9 @@ async fn check(settings: &Settings) -> Vec<Check> {
     checks.extend(privacy(&settings.data_dir));
     checks.push(mail::check(&settings.messages.email).await);
     checks.extend(store::transport(&settings.store.url));
-    match wiring::open_existing(settings, Surroundings::real()).await {
-        Err(error @ WiringError::Policies(_)) => checks.push(broken_policies(&error)),
-        Err(error) => {
-            checks.push(store::failed(settings, &error));
-            // Nothing has asked for them where there is no store.
-            checks.extend(policies(settings));
-        }
+    checks.extend(policies(settings));
+    match wiring::open_existing(settings, Surroundings::real(), Questions::NoneAsked).await {
+        Err(error) => checks.push(store::failed(settings, &error)),
         Ok(service) => {
             checks.push(Check::fine("store", "opens, and its schema is up to date"));
             checks.push(Check::fine("keys", "the master key opens the peppers and every signing key"));
@@ -99,11 +95,9 @@ async fn check(settings: &Settings) -> Vec<Check> {
 fn policies(settings: &Settings) -> Option<Check> {
     let loaded = wiring::access::items(settings)
         .and_then(|items| wiring::access::policies(settings.access.policies.as_deref(), &items));
-    loaded.err().map(|error| broken_policies(&error))
-}
-
-fn broken_policies(error: &WiringError) -> Check {
-    Check::wrong("access policies", chain(error), "correct them: `symbolon access validate`")
+    loaded.err().map(|error| {
+        Check::wrong("access policies", chain(&error), "correct them: `symbolon access validate`")
+    })
 }
 
 /// Whether others than its owner may look into the data directory.
