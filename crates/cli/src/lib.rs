@@ -36,7 +36,7 @@ use crate::arguments::{
 use crate::output::Output;
 use crate::serve::ServeError;
 use crate::settings::{LoadOptions, Problem, Settings};
-use crate::wiring::{Questions, Service, Surroundings, WiringError};
+use crate::wiring::{Questions, Service, Surroundings, WiringError, files};
 
 /// What a command ends with when it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +174,10 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
             let loaded = Settings::load(options).map(|loaded| loaded.settings);
             block_on(doctor::run(loaded, output))
         }
-        Command::Serve(arguments) => block_on(serve::run(load(options)?, arguments.test_mode)),
+        Command::Serve(arguments) => {
+            let loaded = Settings::load(options).and_then(files::checked).map_err(CommandError::Settings)?;
+            block_on(serve::run(loaded.settings, arguments.test_mode))
+        }
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
         Command::Access(AccessCommand::Validate { directory }) => {
             access::policies::validate(directory.as_deref(), &load(options)?, output)

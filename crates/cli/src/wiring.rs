@@ -38,6 +38,7 @@ pub(crate) mod access;
 mod api_keys;
 pub(crate) mod email;
 mod error;
+pub(crate) mod files;
 mod master_key;
 mod settings;
 pub(crate) mod store;
@@ -411,16 +412,22 @@ pub(crate) fn templates(settings: &Settings, language: &LanguageTag) -> Result<T
 }
 
 fn policy(settings: &Settings, hasher: &Arc<dyn PasswordHasher>) -> Result<PasswordPolicy, WiringError> {
-    let passwords = &settings.passwords;
-    let own = match &passwords.blocklist {
-        None => String::new(),
-        Some(path) => fs::read_to_string(path)
-            .map_err(|source| WiringError::Blocklist { path: path.clone(), source })?,
-    };
+    let own = blocklist(settings)?;
     let own = own.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
     // Every account has a second factor.
     let purpose = PasswordUse::WithSecondFactor;
-    Ok(PasswordPolicy::new(purpose, settings::count(passwords.minimum_length), own, Arc::clone(hasher)))
+    Ok(PasswordPolicy::new(
+        purpose,
+        settings::count(settings.passwords.minimum_length),
+        own,
+        Arc::clone(hasher),
+    ))
+}
+
+/// The operator's list of refused passwords, one a line.
+fn blocklist(settings: &Settings) -> Result<String, WiringError> {
+    let Some(path) = &settings.passwords.blocklist else { return Ok(String::new()) };
+    fs::read_to_string(path).map_err(|source| WiringError::Blocklist { path: path.clone(), source })
 }
 
 fn pii(settings: &Settings, peppers: &Peppers) -> PiiHasher {
