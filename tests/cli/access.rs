@@ -153,6 +153,44 @@ async fn broken_policies_are_told_and_stop_the_start() {
     assert!(may("anonymous") && !may("superuser"));
 }
 
+/// P4: broken policies stop only who asks them. An account can be locked whatever they look like, and a key ended.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_policies_stop_only_who_asks_them(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let home = Home::on(on).await;
+    let at = &home;
+    let binary = Binary::of(at, &[], &[]);
+    let ada = binary.user(ADA).sign_up().await;
+    let directory = tempfile::tempdir().unwrap();
+    written(directory.path(), &[("a.cedar", "@id(\"one\")\npermit (principal, action resource);\n")]);
+    let path = directory.path().to_str().unwrap();
+    fs::write(at.directory().join("symbolon.toml"), format!("[access]\npolicies = \"{path}\"\n")).unwrap();
+
+    for arguments in [
+        ["account", "lock", ADA].as_slice(),
+        &["api-key", "revoke", "--all-of", ADA],
+        &["audit", "tail"],
+        &["outbox", "list"],
+        &["keys", "rotate", "--now"],
+    ] {
+        let done = run(at, arguments);
+        assert!(done.status.success(), "{arguments:?}: {}", said(&done));
+    }
+    assert!(!ada.is_active().await);
+    let issue = ["api-key", "issue", ADA, "--issuer", "i", "--audience", "a", "--subject", "s"];
+    for arguments in [
+        ["access", "limits", "staff"].as_slice(),
+        &["access", "check", ADA, "view", "object", "--owner", ADA],
+        &[&issue[..], &["--subject-version", "1"]].concat(),
+    ] {
+        let kept = run(at, arguments);
+        assert_eq!(kept.status.code(), Some(1), "{arguments:?}");
+        assert!(said(&kept).contains("access.policies"), "{arguments:?}: {}", said(&kept));
+    }
+    let doctor = said(&run(at, &["doctor"]));
+    assert!(doctor.contains("a.cedar:2") && doctor.contains("its schema is up to date"), "{doctor}");
+}
+
 /// P6, P1: an unknown limit or kind of item stops the start, by name.
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_limits_and_impossible_items_stop_the_start() {

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::support::{Binary, command, directory};
+use crate::support::{Binary, Engine::Sqlite, Home, command, directory};
 
 const MISTAKES: &str = r#"
 [http]
@@ -92,4 +92,58 @@ fn a_missing_master_key_is_never_replaced() {
     assert_eq!(output.status.code(), Some(1), "another key opens nothing");
     fs::write(&key, content).unwrap();
     drop(Binary::start(directory.path(), &[], &[]));
+}
+
+/// G5, G8, X13: `config check`, `serve` and `doctor` open what the settings name, tell of all of it at once and by the name of
+/// each setting, and the doctor looks at the store all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_file_that_cannot_be_used_is_told_by_its_setting() {
+    let home = Home::on(Sqlite).await;
+    drop(Binary::of(&home, &[], &[]));
+    let at = home.directory();
+    fs::create_dir_all(at.join("templates/en")).unwrap();
+    fs::write(at.join("templates/en/test.txt"), "{{ nothing_of_the_kind }}").unwrap();
+    fs::create_dir(at.join("policies")).unwrap();
+    fs::write(at.join("policies/a.cedar"), "permit (principal, action resource);\n").unwrap();
+    fs::write(at.join("key.pem"), "canary").unwrap();
+    fs::set_permissions(at.join("key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    let settings = r#"
+[http.tls]
+cert = "cert.pem"
+key = "key.pem"
+[messages]
+templates = "templates"
+[passwords]
+blocklist = "refused.txt"
+[access]
+policies = "policies"
+"#;
+    fs::write(at.join("symbolon.toml"), settings).unwrap();
+    let expected = [
+        ("http.tls.cert", "cert.pem cannot be read: No such file"),
+        ("messages.templates", "templates/en/test.txt:1: "),
+        ("passwords.blocklist", "refused.txt cannot be read: No such file"),
+        ("access.policies", "policies/a.cedar:1: "),
+    ];
+    for arguments in [["config", "check"].as_slice(), &["serve"], &["doctor"]] {
+        let output = command(at, arguments, &[], "");
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        for (key, problem) in expected {
+            let told = said.lines().any(|line| line.contains(&format!("{key}: ")) && line.contains(problem));
+            assert!(told, "{arguments:?}: {key}: {problem} in:\n{said}");
+        }
+        assert!(!said.contains("canary"), "{said}");
+        assert_eq!(said.contains("its schema is up to date"), arguments == ["doctor"], "{said}");
+    }
+    let output = command(at, &["config", "check", "--output", "json"], &[], "");
+    let problems: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys: Vec<&str> =
+        problems.as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["http.tls.cert", "passwords.blocklist", "messages.templates", "access.policies"]);
+    assert!(problems[0]["origin"].as_str().unwrap().ends_with("symbolon.toml"), "{problems}");
+
+    fs::write(at.join("symbolon.toml"), "").unwrap();
+    assert!(command(at, &["config", "check"], &[], "").status.success());
+    assert!(command(at, &["doctor"], &[], "").status.success());
 }

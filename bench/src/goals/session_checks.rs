@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, EcdsaKeyPair, KeyPair as _, 
 use aws_lc_rs::{rand::SystemRandom, signature::ECDSA_P256_SHA256_FIXED_SIGNING};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value as Json, json};
-use symbolon::wiring::{self, Surroundings};
+use symbolon::wiring::{self, Questions, Surroundings};
 use symbolon_domain::signing_keys::{JwtType, TokenKeys};
 
 use crate::failure::{Failure, Outcome};
@@ -143,7 +143,7 @@ fn must_be_active(answer: &Answer<'_>) -> Outcome<()> {
 /// As many tokens, by turns of these people, each with a `jti` of its own, signed by the service's own key: as if each had
 /// been refreshed so often.
 async fn sign_many(home: &Home, people: &[Person], count: usize) -> Outcome<Vec<String>> {
-    let service = wiring::open_existing(&home.settings(), Surroundings::real()).await?;
+    let service = wiring::open_existing(&home.settings(), Surroundings::real(), Questions::NoneAsked).await?;
     let claims: Vec<Json> = people.iter().map(claims_of).collect::<Outcome<_>>()?;
     let now = service.clock.now();
     let keys = &*service.tokens;

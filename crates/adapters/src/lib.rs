@@ -5,6 +5,7 @@
 pub mod dynamodb;
 pub mod email;
 pub mod jwt;
+pub mod loopback;
 pub mod paseto;
 pub mod password_hash;
 pub mod policy_cedar;

@@ -3,13 +3,15 @@
 use crate::arguments::{ConfigCommand, OutputFormat};
 use crate::output::{Output, cell};
 use crate::settings::{LoadOptions, Problem, Settings};
+use crate::wiring::files;
 use crate::{CommandError, CommandResult};
 
 /// Runs one of them.
 ///
 /// # Errors
 ///
-/// [`CommandError::Settings`] with every problem of the configuration; `schema` does not read it.
+/// [`CommandError::Settings`] with every problem of the configuration, and for `check` of the files that it names; `schema`
+/// does not read it.
 pub fn run(command: ConfigCommand, options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
     match command {
         ConfigCommand::Check => check(options, output),
@@ -19,7 +21,7 @@ pub fn run(command: ConfigCommand, options: &LoadOptions, output: &mut Output<'_
 }
 
 fn check(options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
-    match (Settings::load(options), output.format()) {
+    match (Settings::load(options).and_then(files::checked), output.format()) {
         (Ok(_), OutputFormat::Table) => Ok(output.line("configuration is fine")?),
         (Ok(_), OutputFormat::Json) => Ok(output.json::<[Problem]>(&[])?),
         (Err(problems), OutputFormat::Table) => Err(CommandError::Settings(problems)),

@@ -10,7 +10,8 @@ use symbolon_domain::{audit::AuditFilter, page::PageRequest};
 
 use crate::output::{Output, or_dash};
 use crate::settings::{Problem, Settings};
-use crate::wiring::{self, Service, Surroundings, WiringError};
+use crate::wiring::files::{self, BrokenFile};
+use crate::wiring::{self, Questions, Service, Surroundings};
 use crate::{CommandError, CommandResult, chain};
 
 /// How a check ended.
@@ -77,13 +78,11 @@ async fn check(settings: &Settings) -> Vec<Check> {
     checks.extend(privacy(&settings.data_dir));
     checks.push(mail::check(&settings.messages.email).await);
     checks.extend(store::transport(&settings.store.url));
-    match wiring::open_existing(settings, Surroundings::real()).await {
-        Err(error @ WiringError::Policies(_)) => checks.push(broken_policies(&error)),
-        Err(error) => {
-            checks.push(store::failed(settings, &error));
-            // Nothing has asked for them where there is no store.
-            checks.extend(policies(settings));
-        }
+    checks.extend(files::broken(settings).into_iter().filter_map(broken_file));
+    // What is wrong in them is told already, and no reason not to look at the store.
+    let looking = files::without(settings);
+    match wiring::open_existing(&looking, Surroundings::real(), Questions::NoneAsked).await {
+        Err(error) => checks.push(store::failed(settings, &error)),
         Ok(service) => {
             checks.push(Check::fine("store", "opens, and its schema is up to date"));
             checks.push(Check::fine("keys", "the master key opens the peppers and every signing key"));
@@ -95,15 +94,22 @@ async fn check(settings: &Settings) -> Vec<Check> {
     checks
 }
 
-/// What is wrong with the access policies and limits, if anything is.
-fn policies(settings: &Settings) -> Option<Check> {
-    let loaded = wiring::access::items(settings)
-        .and_then(|items| wiring::access::policies(settings.access.policies.as_deref(), &items));
-    loaded.err().map(|error| broken_policies(&error))
-}
-
-fn broken_policies(error: &WiringError) -> Check {
-    Check::wrong("access policies", chain(error), "correct them: `symbolon access validate`")
+/// What is wrong in a file that a setting names, but for those that the check of the mail tells of.
+fn broken_file(BrokenFile { key, problem }: BrokenFile) -> Option<Check> {
+    let (check, advice) = match key {
+        "messages.email.smtp.ca" => return None,
+        "http.tls.cert" => ("TLS", "correct http.tls.cert or the file: PEM, this server's certificate first"),
+        "http.tls.key" => {
+            ("TLS", "correct http.tls.key or the file: PEM, for its owner's eyes only (chmod 600)")
+        }
+        "messages.templates" => ("templates", "correct the file: `symbolon outbox preview KIND` tries each"),
+        "passwords.blocklist" => {
+            ("passwords", "correct passwords.blocklist, or give the service's user the file")
+        }
+        "access.policies" => ("access policies", "correct them: `symbolon access validate`"),
+        _ => ("configuration", "correct the setting, or the file that it names"),
+    };
+    Some(Check::wrong(check, format!("{key}: {problem}"), advice))
 }
 
 /// Whether others than its owner may look into the data directory.

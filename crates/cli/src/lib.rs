@@ -30,11 +30,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{AccessCommand, Arguments, Command, KeysCommand, OutboxCommand, TokenCommand};
+use crate::arguments::{
+    AccessCommand, ApiKeyCommand, Arguments, Command, KeysCommand, OutboxCommand, TokenCommand,
+};
 use crate::output::Output;
 use crate::serve::ServeError;
 use crate::settings::{LoadOptions, Problem, Settings};
-use crate::wiring::{Service, Surroundings, WiringError};
+use crate::wiring::{Questions, Service, Surroundings, WiringError, files};
 
 /// What a command ends with when it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +174,10 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
             let loaded = Settings::load(options).map(|loaded| loaded.settings);
             block_on(doctor::run(loaded, output))
         }
-        Command::Serve(arguments) => block_on(serve::run(load(options)?, arguments.test_mode)),
+        Command::Serve(arguments) => {
+            let loaded = Settings::load(options).and_then(files::checked).map_err(CommandError::Settings)?;
+            block_on(serve::run(loaded.settings, arguments.test_mode))
+        }
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
         Command::Access(AccessCommand::Validate { directory }) => {
             access::policies::validate(directory.as_deref(), &load(options)?, output)
@@ -194,8 +199,9 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         | Command::Audit(_)
         | Command::Keys(_) => {
             let settings = load(options)?;
+            let opening = wiring::open_existing(&settings, Surroundings::real(), questions(command));
             block_on(async {
-                let service = wiring::open_existing(&settings, Surroundings::real()).await?;
+                let service = opening.await?;
                 let done = look(command, &service, output).await;
                 // What was refused is noted too.
                 let noted = service.refusals.flush().await;
@@ -203,6 +209,14 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
                 done.and(noted.map_err(CommandError::from))
             })
         }
+    }
+}
+
+/// Whether the command asks who may do what. In an emergency an account is locked whatever the policies look like.
+const fn questions(command: &Command) -> Questions {
+    match command {
+        Command::Access(_) | Command::ApiKey(ApiKeyCommand::Issue(_)) => Questions::Asked,
+        _ => Questions::NoneAsked,
     }
 }
 

@@ -28,7 +28,7 @@ use self::{
     workers::Tally,
 };
 
-mod tls;
+pub(crate) mod tls;
 mod workers;
 
 /// So long before it stops accepting the service says that it is not ready (X2).

@@ -127,7 +127,7 @@ impl Telemetry {
 }
 
 /// The headers of the setting and those of the file.
-fn headers(settings: &OtlpSettings) -> Result<Vec<(String, String)>, TelemetryError> {
+pub(crate) fn headers(settings: &OtlpSettings) -> Result<Vec<(String, String)>, TelemetryError> {
     let mut headers = Vec::new();
     if let Some(set) = &settings.headers {
         headers.extend(OtlpSettings::headers_of(set.expose()).unwrap_or_default());

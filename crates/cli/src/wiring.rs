@@ -38,6 +38,7 @@ pub(crate) mod access;
 mod api_keys;
 pub(crate) mod email;
 mod error;
+pub(crate) mod files;
 mod master_key;
 mod settings;
 pub(crate) mod store;
@@ -59,6 +60,15 @@ pub struct Surroundings {
 
 /// Given the configured carrier, the one that the service is to use.
 pub type AroundEmail = Box<dyn FnOnce(Arc<dyn EmailCarrier>) -> Arc<dyn EmailCarrier> + Send>;
+
+/// Whether anybody asks who may do what. Where nobody does, policies that are broken are in nobody's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Questions {
+    /// The policies are read, and must be right.
+    Asked,
+    /// They are not looked at; who asks all the same gets no answer.
+    NoneAsked,
+}
 
 impl Surroundings {
     /// The system's clock and random source, and nothing in front of the carrier.
@@ -134,7 +144,7 @@ impl Service {
 /// See [`WiringError`].
 pub async fn open(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
     let Opened { store, keys } = store::engine(settings)?.open(&surroundings.entropy).await?;
-    let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
+    let service = assemble(settings, surroundings, store, Arc::new(keys), Questions::Asked).await?;
     service.signing_keys.load_or_create().await?;
     Ok(service)
 }
@@ -143,13 +153,17 @@ pub async fn open(settings: &Settings, surroundings: Surroundings) -> Result<Ser
 ///
 /// # Errors
 /// See [`WiringError`].
-pub async fn open_existing(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
+pub async fn open_existing(
+    settings: &Settings,
+    surroundings: Surroundings,
+    questions: Questions,
+) -> Result<Service, WiringError> {
     let Opened { store, keys } = store::engine(settings)?.open_existing(&surroundings.entropy).await?;
     // Whoever looks first must not be who makes the peppers: under a wrong master key they would lock out every node.
     if SigningKeyStore::list(&*store).await.map_err(SigningKeysError::from)?.is_empty() {
         return Err(WiringError::Unused(settings.store.url.to_string()));
     }
-    let service = assemble(settings, surroundings, store, Arc::new(keys)).await?;
+    let service = assemble(settings, surroundings, store, Arc::new(keys), questions).await?;
     service.signing_keys.load().await?;
     Ok(service)
 }
@@ -159,6 +173,7 @@ async fn assemble(
     surroundings: Surroundings,
     store: Arc<dyn Store>,
     sealer: Arc<dyn Sealer>,
+    questions: Questions,
 ) -> Result<Service, WiringError> {
     let Surroundings { clock, entropy, around_email } = surroundings;
     let peppers = Peppers::load(&*store, &sealer, &*entropy).await?;
@@ -187,7 +202,7 @@ async fn assemble(
     let resealing = resealing(&sign_in, &store, &sealer);
     let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens, configured);
     let sign_up = sign_up_ports(&sign_in, &store, configured)?;
-    let access = access::access(configured, &store, &refusals)?;
+    let access = access::access(configured, questions, &store, &refusals)?;
     let api_keys =
         api_keys::api_keys(&sign_in, &store, &tokens, (&access, &refusals, &revocations), configured);
     let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
@@ -397,16 +412,22 @@ pub(crate) fn templates(settings: &Settings, language: &LanguageTag) -> Result<T
 }
 
 fn policy(settings: &Settings, hasher: &Arc<dyn PasswordHasher>) -> Result<PasswordPolicy, WiringError> {
-    let passwords = &settings.passwords;
-    let own = match &passwords.blocklist {
-        None => String::new(),
-        Some(path) => fs::read_to_string(path)
-            .map_err(|source| WiringError::Blocklist { path: path.clone(), source })?,
-    };
+    let own = blocklist(settings)?;
     let own = own.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
     // Every account has a second factor.
     let purpose = PasswordUse::WithSecondFactor;
-    Ok(PasswordPolicy::new(purpose, settings::count(passwords.minimum_length), own, Arc::clone(hasher)))
+    Ok(PasswordPolicy::new(
+        purpose,
+        settings::count(settings.passwords.minimum_length),
+        own,
+        Arc::clone(hasher),
+    ))
+}
+
+/// The operator's list of refused passwords, one a line.
+fn blocklist(settings: &Settings) -> Result<String, WiringError> {
+    let Some(path) = &settings.passwords.blocklist else { return Ok(String::new()) };
+    fs::read_to_string(path).map_err(|source| WiringError::Blocklist { path: path.clone(), source })
 }
 
 fn pii(settings: &Settings, peppers: &Peppers) -> PiiHasher {

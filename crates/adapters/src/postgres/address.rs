@@ -1,14 +1,14 @@
 //! Where the server is, and how the way to it is secured: `store.url` as it is meant. The URL holds a password, so no
 //! error shows any part of it but the names of its parameters.
 
-use std::{
-    ffi::OsString, fs, net::IpAddr, os::unix::ffi::OsStringExt as _, path::PathBuf, str::FromStr as _,
-};
+use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt as _, path::PathBuf, str::FromStr as _};
 
 use sqlx::{
     ConnectOptions as _,
     postgres::{PgConnectOptions, PgSslMode},
 };
+
+use crate::loopback::{is_loopback, is_socket};
 
 /// What may stand behind the `?`.
 const PARAMETERS: [&str; 19] = [
@@ -148,11 +148,8 @@ fn is_known(name: &str) -> bool {
 
 /// A socket in the file system, or this machine by any of its own names.
 fn is_local(options: &PgConnectOptions) -> bool {
-    let host = options.get_host().trim_matches(['[', ']']);
-    options.get_socket().is_some()
-        || host.starts_with('/')
-        || host == "localhost"
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let host = options.get_host();
+    options.get_socket().is_some() || is_socket(host) || is_loopback(host)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use symbolon_adapters::loopback::is_loopback;
+
 use super::Check;
 use crate::chain;
 use crate::settings::{DynamoTable, Encryption, PostgresUrl, Settings, StoreUrl};
@@ -71,13 +73,8 @@ fn of_postgres(url: &PostgresUrl) -> Check {
 }
 
 fn of_dynamodb(table: &DynamoTable) -> Check {
-    let is_local = |address: std::net::IpAddr| address.is_loopback();
     match &table.endpoint {
-        Some(endpoint)
-            if !endpoint.is_https()
-                && endpoint.host() != "localhost"
-                && !endpoint.ip_address().is_some_and(is_local) =>
-        {
+        Some(endpoint) if !endpoint.is_https() && !is_loopback(endpoint.host()) => {
             Check::notice("transport", endpoint.to_string(), "use https for an endpoint on another machine")
         }
         Some(endpoint) => Check::fine("transport", endpoint.to_string()),

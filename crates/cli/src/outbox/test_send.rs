@@ -12,7 +12,7 @@ use symbolon_domain::{
 
 use crate::output::Output;
 use crate::settings::{EmailCarrier, Settings};
-use crate::wiring::{self, Surroundings, WiringError};
+use crate::wiring::{self, Questions, Surroundings, WiringError};
 use crate::{CommandError, CommandResult, chain};
 
 /// What became of the message.
@@ -54,7 +54,8 @@ pub async fn run(address: &str, settings: &Settings, output: &mut Output<'_>) ->
 /// Writes the event where there is a store. The test itself is over, so nothing here can fail it.
 async fn note(event: AuditEvent, settings: &Settings) -> Result<(), String> {
     let told = |error: WiringError| chain(&error);
-    let service = wiring::open_existing(settings, Surroundings::real()).await.map_err(told)?;
+    let opening = wiring::open_existing(settings, Surroundings::real(), Questions::NoneAsked);
+    let service = opening.await.map_err(told)?;
     let noted = service.store.append(vec![event]).await;
     service.close().await;
     noted.map_err(|error| chain(&error))

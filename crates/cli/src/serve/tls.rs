@@ -57,7 +57,7 @@ pub enum TlsError {
 }
 
 /// The certificate that is shown, and where it comes from.
-pub(super) struct Certificate {
+pub(crate) struct Certificate {
     cert: PathBuf,
     key: PathBuf,
     shown: RwLock<Shown>,
@@ -73,7 +73,7 @@ type Changed = [Option<SystemTime>; 2];
 
 impl Certificate {
     /// The certificate of these settings; none where they name none.
-    pub(super) fn load(settings: &TlsSettings) -> Result<Option<Arc<Self>>, TlsError> {
+    pub(crate) fn load(settings: &TlsSettings) -> Result<Option<Arc<Self>>, TlsError> {
         let (Some(cert), Some(key)) = (&settings.cert, &settings.key) else { return Ok(None) };
         let changed = changed(cert, key);
         let shown = Shown { certified: Arc::new(read(cert, key)?), changed };

@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use symbolon_adapters::loopback::is_loopback;
 
 use super::{Conflict, Secret};
 
@@ -64,10 +65,7 @@ impl MailHost {
     /// Whether it is this very machine: whatever else a name resolves to is not connected to in clear.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        match self.0.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback(),
-            Err(_) => self.0.eq_ignore_ascii_case("localhost"),
-        }
+        is_loopback(&self.0)
     }
 }
 

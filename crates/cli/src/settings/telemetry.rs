@@ -5,6 +5,7 @@ use std::{fmt, path::PathBuf};
 use opentelemetry_http::Request;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use symbolon_adapters::loopback::is_loopback;
 
 use super::{Conflict, Secret};
 
@@ -61,9 +62,7 @@ impl OtlpEndpoint {
     fn is_in_clear(&self) -> bool {
         let request = Request::builder().uri(&self.0).body(()).ok();
         let host = request.and_then(|request| request.uri().host().map(str::to_owned)).unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let is_local = host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        self.0.starts_with("http://") && !is_local
+        self.0.starts_with("http://") && !is_loopback(&host)
     }
 }
 

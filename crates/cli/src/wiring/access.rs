@@ -4,27 +4,46 @@ use std::{path::Path, sync::Arc};
 
 use symbolon_adapters::policy_cedar::{CedarPolicies, PolicyProblem};
 use symbolon_domain::{
-    access::{Access, AccessPorts, Items, Limit, Limits, UnknownLimit},
+    access::{
+        Access, AccessPolicy, AccessPorts, Items, Limit, Limits, PolicyFault, PolicyRequest, Ruling,
+        UnknownLimit,
+    },
     audit::Refusals,
     store::Store,
 };
 
-use super::WiringError;
+use super::{Questions, WiringError};
 use crate::settings::Settings;
 
 pub(super) fn access(
     configured: &Settings,
+    questions: Questions,
     store: &Arc<dyn Store>,
     refusals: &Refusals,
 ) -> Result<Access, WiringError> {
     let items = items(configured)?;
     let limits = limits(configured, &items)?;
-    let (policy, warnings) = policies(configured.access.policies.as_deref(), &items)?;
-    for warning in warnings {
-        tracing::warn!(%warning, "an access policy is odd");
-    }
+    let policy: Arc<dyn AccessPolicy> = match questions {
+        Questions::NoneAsked => Arc::new(Unread),
+        Questions::Asked => {
+            let (policy, warnings) = policies(configured.access.policies.as_deref(), &items)?;
+            for warning in warnings {
+                tracing::warn!(%warning, "an access policy is odd");
+            }
+            Arc::new(policy)
+        }
+    };
     let (accounts, refusals) = (store.clone(), refusals.clone());
-    Ok(Access::new(AccessPorts { accounts, policy: Arc::new(policy), refusals }, items, limits))
+    Ok(Access::new(AccessPorts { accounts, policy, refusals }, items, limits))
+}
+
+/// Policies that were not read, and so permit nothing.
+struct Unread;
+
+impl AccessPolicy for Unread {
+    fn judge(&self, _: &PolicyRequest<'_>) -> Result<Ruling, PolicyFault> {
+        Err(PolicyFault("they were not read".into()))
+    }
 }
 
 /// The policies of a directory, or the embedded ones, and what is odd about them.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use symbolon_adapters::loopback::{is_loopback, is_socket};
 
 use crate::settings::REDACTED;
 
@@ -124,10 +125,7 @@ impl PostgresUrl {
     /// Whether the server is on this machine: a loopback address, `localhost`, or a socket's directory.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = bare.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-        let is_socket = self.host.starts_with('/') || self.host.to_ascii_lowercase().starts_with("%2f");
-        is_loopback || is_socket || self.host == "localhost"
+        is_loopback(&self.host) || is_socket(&self.host)
     }
 
     /// What the URL asks of the connection's encryption.
