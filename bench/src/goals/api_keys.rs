@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
-use symbolon::wiring::{self, Service as Wired, Surroundings};
+use symbolon::wiring::{self, Questions, Service as Wired, Surroundings};
 use symbolon_domain::{
     actor::{Origin, Role},
     api_keys::{ApiKeyRequest, ApiKeyText, Scopes},
@@ -214,7 +214,7 @@ async fn issue_many(home: &Home, people: &[Person]) -> Outcome<Vec<String>> {
     let mut settings = home.settings();
     settings.api_keys.refresh_hash = symbolon::settings::RefreshHash::Sha256;
     settings.access.limits.authenticated = vec!["max.api_key = 1000".to_owned().try_into()?];
-    let service = wiring::open_existing(&settings, Surroundings::real()).await?;
+    let service = wiring::open_existing(&settings, Surroundings::real(), Questions::Asked).await?;
     let owners: Vec<AccountId> = people.iter().map(owner).collect::<Outcome<_>>()?;
     let mut keys = Vec::new();
     for _ in 0..OF_EACH {
