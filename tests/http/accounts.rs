@@ -42,6 +42,8 @@ async fn only_the_name_can_be_changed(#[values(Sqlite, Postgres, Dynamodb)] on: 
         json!({"name": "Eve", "state": "active"}),
         json!({"name": 7}),
         json!({"name": ""}),
+        json!({"name": "Eve\u{200b}"}),
+        json!({"name": "A\u{e0041}da"}),
         json!({"name": "x".repeat(257)}),
         json!({"nmae": "Eve"}),
     ] {

@@ -6,7 +6,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{actor::Role, clock::Timestamp, id::AccountId, identifiers::Identifier};
 
-/// What a person is called: up to 256 bytes, trimmed, no control characters or marks of direction (A1).
+/// What a person is called: up to 256 bytes, trimmed, nothing in it that cannot be seen: no control
+/// characters, marks of direction or invisible formatting (A1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -48,7 +49,7 @@ pub enum InvalidName {
     /// Longer than 256 bytes.
     #[error("longer than 256 bytes")]
     TooLong,
-    /// Control characters, those that turn the direction of writing among them.
+    /// Control characters, those that turn the direction of writing and invisible ones among them.
     #[error("control characters in a name")]
     Control,
 }
@@ -61,11 +62,31 @@ impl FromStr for Name {
     }
 }
 
-/// Is it no letter but a command: C0 and C1 controls, line and paragraph ends, and what embeds, overrides or isolates a
-/// direction of writing (Unicode TR 9), with which a name could pose as another one?
+/// Is it no letter but a command, with which a name could pose as another one: C0 and C1 controls, line and paragraph
+/// ends, what embeds, overrides or isolates a direction of writing (Unicode TR 9), and what is not seen at all?
+///
+/// The zero-width joiner and non-joiner (U+200D, U+200C) stay: Persian, Indic scripts and emoji are written with them.
 fn is_command(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    character.is_control() || is_direction_or_end(character) || is_invisible(character)
+}
+
+const fn is_direction_or_end(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Soft hyphen, Mongolian vowel separator, zero-width space, word joiner and invisible operators, byte order mark,
+/// annotation marks, and tags.
+const fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// Whether an account may be used.
@@ -141,17 +162,28 @@ pub struct Account {
 mod tests {
     use super::*;
 
-    /// A name cannot turn what stands around it.
+    const INVISIBLE: &str = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200e}\u{200f}\u{2060}\u{2064}\u{2065}\u{206f}\u{feff}\
+                             \u{fff9}\u{fffb}\u{e0000}\u{e0041}\u{e007f}";
+
+    /// A1: a name cannot turn what stands around it, nor look like another one.
     #[test]
     fn a_name_has_no_commands_in_it() {
-        for command in "\0\u{7}\u{1b}\u{7f}\u{85}\u{9b}\u{2028}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
-            assert_eq!(format!("Ada{command}Eve").parse::<Name>(), Err(InvalidName::Control), "{command:?}");
+        let controls = "\0\u{7}\u{1b}\u{7f}\u{85}\u{9b}\u{2028}\u{202a}\u{202e}\u{2066}\u{2069}";
+        for command in controls.chars().chain(INVISIBLE.chars()) {
+            for name in [format!("Ada{command}Eve"), format!("Ada{command}"), format!("{command}Ada")] {
+                // White space around a name is taken away, line ends too.
+                let is_trimmed = command.is_whitespace() && name.trim() == "Ada";
+                let expected = if is_trimmed { Ok(()) } else { Err(InvalidName::Control) };
+                assert_eq!(name.parse::<Name>().map(drop), expected, "{command:?}");
+            }
         }
         for name in [
             "Ada Lovelace",
             "\u{5d3}\u{5d5}\u{5d3}",
             "\u{639}\u{645}\u{631}",
             "Zo\u{eb} \u{1f469}\u{200d}\u{1f52c}",
+            "\u{645}\u{6cc}\u{200c}\u{631}\u{648}\u{62f}",
+            "\u{2070}\u{205f}x\u{fff8}\u{fffc}\u{e0080}",
         ] {
             assert!(name.parse::<Name>().is_ok(), "{name}");
         }
@@ -159,8 +191,10 @@ mod tests {
 
     /// What was taken before is still read.
     #[test]
-    fn a_stored_name_may_turn_the_direction() {
-        assert!(Name::from_stored("Ada\u{202e}Eve").is_some());
+    fn a_stored_name_may_turn_the_direction_and_hide_characters() {
+        for taken in "\u{202e}".chars().chain(INVISIBLE.chars()) {
+            assert!(Name::from_stored(&format!("Ada{taken}Eve")).is_some(), "{taken:?}");
+        }
         assert!(Name::from_stored("Ada\u{7}").is_none() && Name::from_stored("").is_none());
     }
 
