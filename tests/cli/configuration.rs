@@ -108,6 +108,8 @@ async fn every_file_that_cannot_be_used_is_told_by_its_setting() {
     fs::write(at.join("key.pem"), "canary").unwrap();
     fs::set_permissions(at.join("key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     let settings = r#"
+[http]
+public_url = "https://localhost"
 [http.tls]
 cert = "cert.pem"
 key = "key.pem"

@@ -170,8 +170,9 @@ async fn nodes_that_start_at_once_agree(#[values(Postgres, Dynamodb)] on: Engine
 #[tokio::test(flavor = "multi_thread")]
 async fn clocks_may_differ_a_little(#[values(Postgres, Dynamodb)] on: Engine) {
     let first = TestApp::start(on).await;
-    let other = TestApp::of(first.home.clone(), |_| {}).await;
     let ada = first.user(ADA).sign_up().await;
+    // Later, or it might send her code, to a mailbox of its own.
+    let other = TestApp::of(first.home.clone(), |_| {}).await;
     let there = ada.at(&other);
     let (now, minute) = (first.clock_now(), Duration::from_secs(60));
     for (clock, counts) in [

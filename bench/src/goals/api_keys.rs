@@ -252,7 +252,7 @@ async fn issue(service: &Wired, owner: AccountId) -> Outcome<String> {
 }
 
 /// The request about this key.
-fn question(key: &str, mode: &str) -> Vec<u8> {
+pub(super) fn question(key: &str, mode: &str) -> Vec<u8> {
     let expect = json!({"audience": "https://api.example.org", "scopes": ["read"]});
     let body = json!({"api_key": key, "expect": expect, "mode": mode}).to_string();
     let mut request = Vec::new();

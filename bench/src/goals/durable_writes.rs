@@ -97,7 +97,7 @@ async fn keys_with_argon2id(options: &Options) -> Outcome<[Row; 2]> {
 }
 
 /// The members that a key needs, and how long it and its refresh token live.
-fn key_request(person: &Person, lifetime: u32, out: &mut Vec<u8>) {
+pub(super) fn key_request(person: &Person, lifetime: u32, out: &mut Vec<u8>) {
     let headers = credentials(&person.access_token, &person.binding);
     let body = json!({
         "issuer": "https://app.example.org", "audience": "https://api.example.org", "subject": "/v2/datasets", "version": "2",
