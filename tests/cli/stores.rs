@@ -166,3 +166,27 @@ fn the_password_of_a_store_is_never_shown() {
         assert!(is_shown || arguments == ["config", "check"], "{arguments:?}: {said}");
     }
 }
+
+/// G8, X13: what keeps a PostgreSQL database from being used is said once, as one sentence, to its end.
+#[test]
+fn a_database_out_of_reach_is_told_of_once() {
+    let directory = directory();
+    let missing = directory.path().join("none.pem");
+    std::fs::write(&missing, "").unwrap();
+    let of_authority = format!("?sslmode=verify-full&sslrootcert={}", missing.display());
+    for (query, cause) in [
+        ("", "error communicating with database: Connection refused (os error 111)".to_owned()),
+        (
+            of_authority.as_str(),
+            format!(
+                "store.url is not the address of a PostgreSQL database: no certificate can be read from {} (sslrootcert)",
+                missing.display()
+            ),
+        ),
+    ] {
+        let url = format!("postgres://symbolon@127.0.0.1:1/symbolon{query}");
+        let output = command(directory.path(), &["migrate", "status"], &[("SYMBOLON_STORE__URL", &url)], "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, format!("error: the store {url} (store.url) cannot be opened: {cause}\n"));
+    }
+}

@@ -112,8 +112,8 @@ pub enum OpenError {
     )]
     Encoding(String),
     /// The server cannot be reached, or refused.
-    #[error("cannot use the database of store.url")]
-    Engine(#[source] EngineError),
+    #[error(transparent)]
+    Engine(EngineError),
 }
 
 impl OpenError {

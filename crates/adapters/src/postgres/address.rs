@@ -53,8 +53,8 @@ pub enum InvalidUrl {
     /// The file of `sslrootcert` has no certificate in it, or cannot be read.
     #[error("no certificate can be read from {} (sslrootcert)", .0.display())]
     Authority(PathBuf),
-    /// Its parts do not fit together.
-    #[error(transparent)]
+    /// Its parts do not fit together. What the library says has its cause in it already.
+    #[error("{0}")]
     Malformed(sqlx::Error),
 }
 
@@ -155,6 +155,14 @@ fn is_local(options: &PgConnectOptions) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the library says of a URL has its cause in it, which is not said again.
+    #[test]
+    fn a_malformed_url_is_explained_once() {
+        let error = parse("postgres://localhost:port/symbolon").unwrap_err();
+        assert_eq!(error.to_string(), "error with configuration: invalid port number");
+        assert!(std::error::Error::source(&error).is_none());
+    }
 
     fn mode(url: &str) -> String {
         format!("{:?}", parse(url).unwrap().get_ssl_mode())

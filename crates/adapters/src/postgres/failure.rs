@@ -115,8 +115,8 @@ pub enum EngineError {
         /// The first line of what it says.
         message: String,
     },
-    /// The server cannot be reached, or talks nonsense.
-    #[error(transparent)]
+    /// The server cannot be reached, or talks nonsense. What the library says has its cause in it already.
+    #[error("{0}")]
     Connection(sqlx::Error),
     /// It took too long.
     #[error("the server does not answer")]
@@ -151,6 +151,15 @@ mod tests {
             assert!(io(kind).ends_connection(), "{kind}");
         }
         assert!(!Failure::Silent.never_reached());
+    }
+
+    /// What the library says has its cause in it, which is not said again.
+    #[test]
+    fn a_failed_connection_is_explained_once() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let error = EngineError::from(sqlx::Error::Io(refused));
+        assert_eq!(error.to_string(), "error communicating with database: connection refused");
+        assert!(std::error::Error::source(&error).is_none());
     }
 
     /// C65: named by its column.
