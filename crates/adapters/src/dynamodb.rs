@@ -153,8 +153,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Until a connection is there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// With a fifth of the calls throttled, one in 400,000 fails all of its tries.
-const MOST_ATTEMPTS: u32 = 8;
+/// With a fifth of the calls throttled, one in ten million fails all of its tries.
+const MOST_ATTEMPTS: u32 = 10;
 /// The pause before a second try is a random part of this; each later one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest pause.
