@@ -5,7 +5,11 @@
 //! the store: no node has to tell another that there is a new one. A period's key is taken as long as a refresh token of a
 //! key that it sealed may live, since an expired key is refreshed by showing it.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use pasetors::{
@@ -35,6 +39,8 @@ const IMPLICIT_ASSERTION: &[u8] = b"symbolon/api-key/v1";
 pub struct PasetoSealer {
     root: Prk,
     longest_life: i64,
+    /// The key that was asked for last, with its period: nearly always the one that is asked for next.
+    last: RwLock<Option<(i64, SymmetricKey<V4>)>>,
 }
 
 impl PasetoSealer {
@@ -42,10 +48,21 @@ impl PasetoSealer {
     #[must_use]
     pub fn new(pepper: &[u8; 32], longest_life: Duration) -> Self {
         let root = Salt::new(HKDF_SHA256, b"symbolon/api-keys").extract(pepper);
-        Self { root, longest_life: i64::try_from(longest_life.as_secs()).unwrap_or(i64::MAX) }
+        let longest_life = i64::try_from(longest_life.as_secs()).unwrap_or(i64::MAX);
+        Self { root, longest_life, last: RwLock::new(None) }
     }
 
     fn key(&self, period: i64) -> Option<SymmetricKey<V4>> {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, key)) = last.filter(|(of, _)| *of == period) {
+            return Some(key);
+        }
+        let key = self.derive(period)?;
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some((period, key.clone()));
+        Some(key)
+    }
+
+    fn derive(&self, period: i64) -> Option<SymmetricKey<V4>> {
         let mut bytes = Zeroizing::new([0; 32]);
         let info: [&[u8]; 2] = [IMPLICIT_ASSERTION, &period.to_be_bytes()];
         self.root.expand(&info, HKDF_SHA256).ok()?.fill(&mut *bytes).ok()?;

@@ -22,6 +22,9 @@ const LARGEST_HEADERS: usize = 40 * 1024;
 const NO_CONTENT_RUNS: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// So many headers are added to an answer at the most.
+const MOST_ADDED: usize = 8;
+
 /// Two years, as is usual for services that are never without TLS again.
 const HSTS: &str = "max-age=63072000";
 
@@ -50,6 +53,8 @@ pub(crate) fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
 /// Adds to an answer what every answer says. A handler's own `Cache-Control` and policy stay.
 pub(crate) fn secure(response: &mut Response, request_id: RequestId, settings: &HttpSettings) {
     let headers = response.headers_mut();
+    // At once, instead of growing twice.
+    headers.reserve(MOST_ADDED);
     or_default(headers, &header::CACHE_CONTROL, "no-store");
     or_default(headers, &header::CONTENT_SECURITY_POLICY, NO_CONTENT_RUNS);
     or_default(headers, &header::X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -1,11 +1,15 @@
 //! What is counted, for Prometheus (G3). Each service has its own numbers: nothing is installed for the whole process.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use metrics::{Key, Label, Level, Metadata, Recorder as _, Unit};
+use axum::http::StatusCode;
+use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::trace::Answered;
@@ -39,6 +43,21 @@ struct Inner {
     handle: PrometheusHandle,
     requests: AtomicUsize,
     gauges: Vec<Gauge>,
+    /// Of each method and status, by route: to find them in the recorder, labels must be made.
+    counted: RwLock<HashMap<(&'static str, StatusCode), HashMap<String, Counted>>>,
+}
+
+/// What is counted of the answers of one route, method and status.
+struct Counted {
+    requests: Counter,
+    durations: Histogram,
+}
+
+impl Counted {
+    fn count(&self, answered: &Answered<'_>) {
+        self.requests.increment(1);
+        self.durations.record(answered.duration.as_secs_f64());
+    }
 }
 
 impl Metrics {
@@ -60,18 +79,28 @@ impl Metrics {
             recorder.describe_gauge(gauge.name.into(), None, gauge.description.into());
         }
         let handle = recorder.handle();
-        Self(Arc::new(Inner { recorder, handle, requests: AtomicUsize::new(0), gauges }))
+        Self(Arc::new(Inner {
+            recorder,
+            handle,
+            requests: AtomicUsize::new(0),
+            gauges,
+            counted: RwLock::default(),
+        }))
     }
 
     /// Counts an answer.
     pub(crate) fn count(&self, answered: &Answered<'_>) {
-        let route = Label::new("route", answered.route.to_owned());
-        let method = Label::from_static_parts("method", answered.method);
-        let status = Label::new("status", answered.status.as_str().to_owned());
-        let durations = Key::from_parts(DURATIONS, vec![method.clone(), route.clone()]);
-        let requests = Key::from_parts(REQUESTS, vec![method, route, status]);
-        self.0.recorder.register_counter(&requests, &METADATA).increment(1);
-        self.0.recorder.register_histogram(&durations, &METADATA).record(answered.duration.as_secs_f64());
+        let of = (answered.method, answered.status);
+        let counted = self.0.counted.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counted) = counted.get(&of).and_then(|routes| routes.get(answered.route)) {
+            counted.count(answered);
+        } else {
+            drop(counted);
+            let first = self.0.register(answered);
+            first.count(answered);
+            let mut counted = self.0.counted.write().unwrap_or_else(PoisonError::into_inner);
+            counted.entry(of).or_default().insert(answered.route.to_owned(), first);
+        }
         if self.0.requests.fetch_add(1, Ordering::Relaxed) % FOLD_EVERY == FOLD_EVERY - 1 {
             self.0.handle.run_upkeep();
         }
@@ -91,11 +120,23 @@ impl Metrics {
     }
 }
 
+impl Inner {
+    fn register(&self, answered: &Answered<'_>) -> Counted {
+        let route = Label::new("route", answered.route.to_owned());
+        let method = Label::from_static_parts("method", answered.method);
+        let status = Label::new("status", answered.status.as_str().to_owned());
+        let durations = Key::from_parts(DURATIONS, vec![method.clone(), route.clone()]);
+        let requests = Key::from_parts(REQUESTS, vec![method, route, status]);
+        Counted {
+            requests: self.recorder.register_counter(&requests, &METADATA),
+            durations: self.recorder.register_histogram(&durations, &METADATA),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use axum::http::StatusCode;
 
     use super::*;
 
@@ -104,13 +145,17 @@ mod tests {
         let queue = Gauge { name: "queue", description: "Waiting.", read: Arc::new(|| 7.0) };
         let (one, other) = (Metrics::new(vec![queue]), Metrics::new(Vec::new()));
         let duration = Duration::from_millis(3);
-        one.count(&Answered { method: "GET", route: "/v1/sessions/{id}", status: StatusCode::OK, duration });
+        let route = "/v1/sessions/{id}";
+        for status in [StatusCode::OK, StatusCode::OK, StatusCode::NOT_FOUND] {
+            one.count(&Answered { method: "GET", route, status, duration });
+        }
         let text = one.render();
-        assert!(
-            text.contains(r#"http_requests_total{method="GET",route="/v1/sessions/{id}",status="200"} 1"#),
-            "{text}"
-        );
-        assert!(text.contains(r#"le="0.005"} 1"#) && text.contains("queue 7"), "{text}");
+        for (status, count) in [("200", 2), ("404", 1)] {
+            let line =
+                format!(r#"http_requests_total{{method="GET",route="{route}",status="{status}"}} {count}"#);
+            assert!(text.contains(&line), "{text}");
+        }
+        assert!(text.contains(r#"le="0.005"} 3"#) && text.contains("queue 7"), "{text}");
         assert!(!other.render().contains("/v1/sessions"));
     }
 }
