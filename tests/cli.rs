@@ -5,6 +5,7 @@ mod administration;
 mod api_keys;
 mod commands;
 mod configuration;
+mod doctor;
 mod outbox;
 mod readme;
 mod store;

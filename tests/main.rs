@@ -7,4 +7,5 @@ mod cli;
 mod contract;
 mod faults;
 mod http;
+mod seeds;
 mod support;

@@ -5,7 +5,7 @@ mod previous;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 use crate::checkout::Checkout;
@@ -17,9 +17,9 @@ use report::Report;
 /// Every store that must have run its tests. A backend that was not there is a failure, never a silent pass.
 const BACKENDS: &[&str] = &["sqlite", "postgres", "dynamodb"];
 
-/// The test that needs the version before, and what is left to run without it.
+/// The test that needs the version before, and the one that needs leave to mount a file system.
 const UPGRADE: &str = "faults::upgrade::two_versions_run_side_by_side_through_a_migration";
-const WITHOUT_PREVIOUS: &str = "not test(/(^|::)faults::upgrade::/)";
+const FULL_DISK: &str = "faults::disk::a_full_disk_is_outlived";
 
 /// How long the faults go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,7 @@ fn run_turn(checkout: &Checkout, filters: &[&str], turn: Turn) -> Outcome {
     nextest.arg("run");
     nextest.env("SYMBOLON_TEST_PYTHON", tools.python()?);
     nextest.env("SYMBOLON_TEST_NODE_MODULES", tools.node_modules()?);
-    let is_asked_for = filters.is_empty() || filters.iter().any(|filter| UPGRADE.contains(filter));
-    let previous = if is_asked_for { previous::build(checkout)? } else { None };
+    let previous = if is_asked_for(filters, UPGRADE) { previous::build(checkout)? } else { None };
     // Always the whole workspace: a package on its own has other features, and all would be compiled again.
     process::run(&mut checkout.cargo(&["build", "--workspace", "--all-targets"]))?;
 
@@ -57,22 +56,48 @@ fn run_turn(checkout: &Checkout, filters: &[&str], turn: Turn) -> Outcome {
     }
     let mut engines = Engines::start(checkout, &tools)?;
     engines.pass_to(&mut nextest);
+    let mut left_out = Vec::new();
     match &previous {
-        Some(program) => nextest.env("SYMBOLON_TEST_PREVIOUS", program),
-        None => nextest.args(["-E", WITHOUT_PREVIOUS]),
-    };
+        Some(program) => drop(nextest.env("SYMBOLON_TEST_PREVIOUS", program)),
+        None => left_out.push((UPGRADE, "this checkout has no history to build the version before of")),
+    }
+    if !can_mount(checkout)? {
+        left_out.push((FULL_DISK, "this user may mount no file system"));
+    }
+    let without: Vec<_> = left_out.iter().map(|(test, _)| format!("not test(={test})")).collect();
+    if !without.is_empty() {
+        nextest.args(["-E", &without.join(" and ")]);
+    }
     report.add(run_nextest(checkout, nextest, filters, turn)?);
     for engine in engines.ended() {
         report.add_problem(format!("{engine} ended during the tests"));
     }
     drop(engines);
-    if is_asked_for && previous.is_none() {
-        println!("faults::upgrade did not run: this checkout has no history to build the version before of");
+    for (test, why) in left_out.into_iter().filter(|(test, _)| is_asked_for(filters, test)) {
+        println!("{test} did not run: {why}");
     }
     if filters.is_empty() {
         report.require_backends(BACKENDS);
     }
     conclude(&report)
+}
+
+fn is_asked_for(filters: &[&str], test: &str) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| test.contains(filter))
+}
+
+/// Whether this user may mount a file system in memory.
+fn can_mount(checkout: &Checkout) -> Result<bool, Failure> {
+    let at = checkout.target().join("mount");
+    fs::create_dir_all(&at).map_err(|error| Failure::message(format!("{}: {error}", at.display())))?;
+    let mut mount = Command::new("mount");
+    let mounted =
+        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&at).stderr(Stdio::null()).status();
+    let can = mounted.is_ok_and(|status| status.success());
+    if can {
+        process::run(Command::new("umount").arg(&at))?;
+    }
+    Ok(can)
 }
 
 /// Documentation tests are few, so they are heard of only when one fails.

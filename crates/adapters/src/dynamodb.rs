@@ -17,6 +17,7 @@ use symbolon_domain::{revocations::RevocationFeed, store::Store, store_error::St
 use tokio::sync::Notify;
 
 use self::gates::Gates;
+use crate::store_fault::StoreFault;
 
 mod accounts;
 mod api_keys;
@@ -103,6 +104,8 @@ pub enum OpenError {
         table: String,
         /// What the engine or the SDK says.
         detail: String,
+        /// What kind of thing that is.
+        fault: StoreFault,
     },
 }
 
@@ -190,7 +193,7 @@ async fn client(options: &DynamoOptions) -> Client {
 
 /// What an error and its causes say, each once, and what to do about the two that a new installation meets. The SDK's own
 /// rendering of it goes on for a page.
-fn explain(error: impl std::error::Error + 'static) -> String {
+fn explain(error: impl std::error::Error + 'static) -> (String, StoreFault) {
     let mut said: Vec<String> = Vec::new();
     let mut next: Option<&dyn std::error::Error> = Some(&error);
     while let Some(error) = next {
@@ -201,27 +204,65 @@ fn explain(error: impl std::error::Error + 'static) -> String {
         next = error.source();
     }
     let said = said.join(": ");
-    if said.contains("region") {
-        return format!("{said} (add region= to store.url, or set AWS_REGION)");
+    let fault = fault_of(&said);
+    let remedy = match fault {
+        StoreFault::Region => " (add region= to store.url, or set AWS_REGION)",
+        StoreFault::Credentials => {
+            " (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role that may use the table)"
+        }
+        _ => "",
+    };
+    (said + remedy, fault)
+}
+
+/// The codes of AWS, and the SDK's words where AWS was not asked.
+fn fault_of(said: &str) -> StoreFault {
+    let has = |any: &[&str]| any.iter().any(|text| said.contains(text));
+    if has(&["AccessDenied", "not authorized"]) {
+        StoreFault::Permission
+    } else if has(&["Throttling", "LimitExceeded", "ThroughputExceeded", "ResourceInUse"]) {
+        StoreFault::Busy
+    } else if has(&[
+        "credential",
+        "identity",
+        "UnrecognizedClient",
+        "Signature",
+        "security token",
+        "ExpiredToken",
+        "AuthenticationToken",
+    ]) {
+        StoreFault::Credentials
+    } else if has(&["region"]) {
+        StoreFault::Region
+    } else {
+        StoreFault::Unreachable
     }
-    if said.contains("credential") || said.contains("identity") {
-        return format!(
-            "{said} (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role that may use the table)"
-        );
-    }
-    said
 }
 
 impl OpenError {
+    /// What kind of thing it is.
+    #[must_use]
+    pub const fn fault(&self) -> StoreFault {
+        match self {
+            Self::Missing(_) | Self::Outdated { .. } => StoreFault::Outdated,
+            Self::Foreign(_) => StoreFault::Foreign,
+            Self::Newer { .. } => StoreFault::Newer,
+            Self::NotActive(_) => StoreFault::Busy,
+            Self::Unreachable { fault, .. } => *fault,
+        }
+    }
+
     fn unreachable(table: &str, error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self::Unreachable { table: table.to_owned(), detail: explain(error) }
+        let (detail, fault) = explain(error);
+        Self::Unreachable { table: table.to_owned(), detail, fault }
     }
 
     fn store(table: &str, error: StoreError) -> Self {
-        let detail = match error {
-            StoreError::Unavailable(source) => source.to_string(),
-            other => other.to_string(),
+        let (detail, fault) = match error {
+            StoreError::Unavailable(source) => (source.to_string(), StoreFault::Unreachable),
+            StoreError::Busy => (error.to_string(), StoreFault::Busy),
+            StoreError::Corrupt(_) => (error.to_string(), StoreFault::Damaged),
         };
-        Self::Unreachable { table: table.to_owned(), detail }
+        Self::Unreachable { table: table.to_owned(), detail, fault }
     }
 }

@@ -17,5 +17,6 @@ pub mod seal;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod store_fault;
 pub mod system;
 pub mod templates;

@@ -13,6 +13,7 @@ use tokio::{sync::broadcast, time::timeout};
 
 pub use self::{address::InvalidUrl, failure::EngineError, notify::Change};
 use self::{commands::Runner, notify::Notifier, pool::Pool, sessions::Refreshes};
+use crate::store_fault::StoreFault;
 
 mod accounts;
 mod address;
@@ -117,6 +118,19 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What kind of thing it is.
+    #[must_use]
+    pub fn fault(&self) -> StoreFault {
+        match self {
+            Self::Url(InvalidUrl::Authority(_)) => StoreFault::Certificate,
+            Self::Url(_) => StoreFault::Address,
+            Self::Missing | Self::Outdated { .. } => StoreFault::Outdated,
+            Self::Newer { .. } => StoreFault::Newer,
+            Self::Encoding(_) => StoreFault::Encoding,
+            Self::Engine(error) => error.fault(),
+        }
+    }
+
     fn engine(error: sqlx::Error) -> Self {
         Self::Engine(error.into())
     }

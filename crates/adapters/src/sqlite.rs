@@ -24,6 +24,7 @@ use self::{
     rows::Failure,
     writer::{Write, Writer},
 };
+use crate::store_fault::StoreFault;
 
 mod accounts;
 mod api_keys;
@@ -164,6 +165,33 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// What kind of thing it is.
+    #[must_use]
+    pub fn fault(&self) -> StoreFault {
+        match self {
+            Self::Missing(_) => StoreFault::Missing,
+            Self::NotSqlite(_) | Self::Foreign(_) => StoreFault::Foreign,
+            Self::Damaged { .. } => StoreFault::Damaged,
+            Self::Newer { .. } => StoreFault::Newer,
+            Self::Outdated { .. } => StoreFault::Outdated,
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => StoreFault::Missing,
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => StoreFault::Permission,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreFault::Full,
+                _ => StoreFault::Other,
+            },
+            Self::Engine { source, .. } => match source.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreFault::Busy,
+                Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
+                    StoreFault::Permission
+                }
+                Some(ErrorCode::DiskFull) => StoreFault::Full,
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreFault::Damaged,
+                _ => StoreFault::Other,
+            },
+        }
+    }
+
     fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         |source| Self::Io { path: path.to_owned(), source }
     }

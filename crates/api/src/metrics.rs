@@ -44,8 +44,10 @@ struct Inner {
     requests: AtomicUsize,
     gauges: Vec<Gauge>,
     /// Of each method and status, by route: to find them in the recorder, labels must be made.
-    counted: RwLock<HashMap<(&'static str, StatusCode), HashMap<String, Counted>>>,
+    counted: RwLock<HashMap<(&'static str, StatusCode), ByRoute>>,
 }
+
+type ByRoute = HashMap<String, Counted>;
 
 /// What is counted of the answers of one route, method and status.
 struct Counted {

@@ -1,18 +1,24 @@
 //! `symbolon doctor`: finds what is wrong and says what to do (G8). It changes nothing.
 
+mod advice;
 mod mail;
 mod store;
 
 use std::path::Path;
 
 use serde::Serialize;
-use symbolon_domain::{audit::AuditFilter, page::PageRequest};
+use symbolon_domain::{
+    audit::{AuditEvent, AuditFilter},
+    clock::Timestamp,
+    outbox::Backlog,
+    page::PageRequest,
+};
 
 use crate::output::{Output, or_dash};
 use crate::settings::{Problem, Settings};
 use crate::wiring::files::{self, BrokenFile};
 use crate::wiring::{self, Questions, Service, Surroundings};
-use crate::{CommandError, CommandResult, chain};
+use crate::{CommandError, CommandResult};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -84,10 +90,7 @@ async fn check(settings: &Settings) -> Vec<Check> {
     match wiring::open_existing(&looking, Surroundings::real(), Questions::NoneAsked).await {
         Err(error) => checks.push(store::failed(settings, &error)),
         Ok(service) => {
-            checks.push(Check::fine("store", "opens, and its schema is up to date"));
-            checks.push(Check::fine("keys", "the master key opens the peppers and every signing key"));
-            checks.push(clock(&service).await);
-            checks.push(outbox(&service).await);
+            checks.extend(opened(settings, &service).await);
             service.close().await;
         }
     }
@@ -150,31 +153,37 @@ fn exposure(settings: &Settings) -> Check {
     }
 }
 
-async fn clock(service: &Service) -> Check {
+/// What is to be seen in a store that opens; one that cannot be read all the same is told of once.
+async fn opened(settings: &Settings, service: &Service) -> Vec<Check> {
+    let keys = Check::fine("keys", "the master key opens the peppers and every signing key");
+    let newest = service.audit.list(&AuditFilter::default(), PageRequest::new(1, None)).await;
+    let looked = match (newest, service.outbox.backlog().await) {
+        (Ok(newest), Ok(backlog)) => (newest, backlog),
+        (Err(error), _) | (_, Err(error)) => return vec![store::unusable(settings, &error), keys],
+    };
     let now = service.clock.now();
-    match service.audit.list(&AuditFilter::default(), PageRequest::new(1, None)).await {
-        Err(error) => Check::wrong("clock", chain(&error), "see the store"),
-        Ok(page) => match page.items.first() {
-            Some(event) if event.at > now => Check::wrong(
-                "clock",
-                format!("{now}, and the last event is of {}", event.at),
-                "the clock went back: set it right, and keep it so with NTP",
-            ),
-            _ => Check::fine("clock", now.to_string()),
-        },
+    let store = Check::fine("store", "opens, and its schema is up to date");
+    vec![store, keys, clock(now, looked.0.items.first()), outbox(now, &looked.1)]
+}
+
+fn clock(now: Timestamp, newest: Option<&AuditEvent>) -> Check {
+    match newest {
+        Some(event) if event.at > now => Check::wrong(
+            "clock",
+            format!("{now}, and the last event is of {}", event.at),
+            "the clock went back: set it right, and keep it so with NTP",
+        ),
+        _ => Check::fine("clock", now.to_string()),
     }
 }
 
-async fn outbox(service: &Service) -> Check {
-    match service.outbox.backlog().await {
-        Err(error) => Check::wrong("outbox", chain(&error), "see the store"),
-        Ok(backlog) => match backlog.oldest {
-            Some(oldest) if service.clock.now().since(oldest).as_secs() > 60 => Check::notice(
-                "outbox",
-                format!("{} messages wait, the oldest since {oldest}", backlog.pending),
-                "is `symbolon serve` running? see `symbolon outbox list`",
-            ),
-            _ => Check::fine("outbox", format!("{} messages wait", backlog.pending)),
-        },
+fn outbox(now: Timestamp, backlog: &Backlog) -> Check {
+    match backlog.oldest {
+        Some(oldest) if now.since(oldest).as_secs() > 60 => Check::notice(
+            "outbox",
+            format!("{} messages wait, the oldest since {oldest}", backlog.pending),
+            "is `symbolon serve` running? see `symbolon outbox list`",
+        ),
+        _ => Check::fine("outbox", format!("{} messages wait", backlog.pending)),
     }
 }

@@ -19,6 +19,8 @@ use crate::wiring::{Service, WiringError};
 use crate::{CommandError, CommandResult};
 
 /// A backup is of no use without the key that sealed it (O8).
+const NEW_KEY: &str = "everything is being sealed anew under the first of secrets.master_keys, which every node must have by now: one \
+     without it will not open what is sealed";
 const OLD_KEYS: &str = "everything is sealed under the first master key; take the others out of the configuration, and keep each \
      with the backups that were made under it";
 
@@ -79,6 +81,7 @@ pub async fn run(command: &KeysCommand, service: &Service, output: &mut Output<'
             list(service, output).await
         }
         KeysCommand::RotateMaster => {
+            output.notice(NEW_KEY)?;
             let done = service.resealing.run().await?;
             let (resealed, kept, unopened) = (done.resealed, done.kept, done.unopened);
             output.record(&Sealed { resealed, kept, unopened })?;

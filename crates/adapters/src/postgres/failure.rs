@@ -5,6 +5,8 @@ use std::io;
 
 use symbolon_domain::store_error::StoreError;
 
+use crate::store_fault::StoreFault;
+
 /// Why a command or a query failed.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -123,6 +125,35 @@ pub enum EngineError {
     Silent,
 }
 
+impl EngineError {
+    /// What kind of thing it is, by PostgreSQL's error codes.
+    pub(super) fn fault(&self) -> StoreFault {
+        match self {
+            Self::Silent => StoreFault::Unreachable,
+            Self::Connection(sqlx::Error::Configuration(_)) => StoreFault::Address,
+            Self::Connection(sqlx::Error::Tls(_)) => StoreFault::Certificate,
+            // So the TLS library says that it does not like the certificate.
+            Self::Connection(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                StoreFault::Certificate
+            }
+            Self::Connection(_) => StoreFault::Unreachable,
+            Self::Refused { code, .. } => match code.as_str() {
+                "25006" => StoreFault::ReadOnly,
+                "3D000" => StoreFault::Missing,
+                "42501" => StoreFault::Permission,
+                "53100" => StoreFault::Full,
+                "53300" => StoreFault::Crowded,
+                "XX001" | "XX002" => StoreFault::Damaged,
+                // Coming up, going down, waiting for a lock.
+                "55P03" | "57014" | "57P01" | "57P02" | "57P03" => StoreFault::Busy,
+                code if code.starts_with("28") => StoreFault::Credentials,
+                code if code.starts_with("08") => StoreFault::Unreachable,
+                _ => StoreFault::Other,
+            },
+        }
+    }
+}
+
 impl From<sqlx::Error> for EngineError {
     fn from(error: sqlx::Error) -> Self {
         match error.as_database_error() {
@@ -160,6 +191,29 @@ mod tests {
         let error = EngineError::from(sqlx::Error::Io(refused));
         assert_eq!(error.to_string(), "error communicating with database: connection refused");
         assert!(std::error::Error::source(&error).is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_code() {
+        let fault =
+            |code: &str| EngineError::Refused { code: code.to_owned(), message: String::new() }.fault();
+        for (code, expected) in [
+            ("28P01", StoreFault::Credentials),
+            ("28000", StoreFault::Credentials),
+            ("3D000", StoreFault::Missing),
+            ("42501", StoreFault::Permission),
+            ("53100", StoreFault::Full),
+            ("53300", StoreFault::Crowded),
+            ("57P03", StoreFault::Busy),
+            ("25006", StoreFault::ReadOnly),
+            ("XX001", StoreFault::Damaged),
+            ("42P01", StoreFault::Other),
+        ] {
+            assert_eq!(fault(code), expected, "{code}");
+        }
+        let connection = |kind: io::ErrorKind| EngineError::Connection(sqlx::Error::Io(kind.into())).fault();
+        assert_eq!(connection(io::ErrorKind::ConnectionRefused), StoreFault::Unreachable);
+        assert_eq!(connection(io::ErrorKind::InvalidData), StoreFault::Certificate);
     }
 
     /// C65: named by its column.

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use symbolon_domain::api_keys::{ApiKeyAddress, ApiKeyText};
 
 use super::{PageArguments, TokenArguments};
@@ -29,12 +29,12 @@ pub enum ApiKeyCommand {
     /// over when a line is wrong, and nothing twice.
     Import(ImportArguments),
     /// End one key, or every key of an account.
+    #[command(group(ArgGroup::new("which").required(true).args(["key", "all_of"])))]
     Revoke {
         /// The key's id.
-        #[arg(required_unless_present = "all_of")]
         key: Option<String>,
         /// Every key of this account: its id or e-mail address.
-        #[arg(long, value_name = "ACCOUNT", conflicts_with = "key")]
+        #[arg(long, value_name = "ACCOUNT")]
         all_of: Option<String>,
     },
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use symbolon_adapters::loopback::is_loopback;
+use symbolon_adapters::{loopback::is_loopback, store_fault::StoreFault};
+use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError, store_error::StoreError};
 
-use super::Check;
+use super::{Check, advice};
 use crate::chain;
 use crate::settings::{DynamoTable, Encryption, PostgresUrl, Settings, StoreUrl};
 use crate::wiring::WiringError;
@@ -25,25 +26,39 @@ pub(super) fn failed(settings: &Settings, error: &WiringError) -> Check {
             Check::wrong("store", chain(error), "run `symbolon migrate up`")
         }
         WiringError::Unused(_) => Check::notice("store", chain(error), "nothing to do: start the service"),
+        WiringError::Peppers(PepperError::Store(fault))
+        | WiringError::SigningKeys(SigningKeysError::Store(fault)) => unusable(settings, fault),
         WiringError::MasterKey(_)
         | WiringError::MasterKeyMissing(_)
         | WiringError::SharedMasterKeyMissing(_)
         | WiringError::VariableMissing(_)
+        | WiringError::NoMasterKey
         | WiringError::Peppers(_)
         | WiringError::SigningKeys(_) => Check::wrong(
             "keys",
             chain(error),
             "put back the master key that the store was made with, the same on every node",
         ),
-        _ if is_file => {
-            Check::wrong("store", chain(error), "see README, \"Running it for longer\", on back-ups")
+        WiringError::Directory { .. } => {
+            Check::wrong("store", chain(error), advice::on(&settings.store.url, StoreFault::Permission))
         }
-        _ => Check::wrong(
-            "store",
-            chain(error),
-            "see that it runs and is reachable from here, and that store.url and the credentials are right",
-        ),
+        WiringError::Store { fault, .. } => {
+            Check::wrong("store", chain(error), advice::on(&settings.store.url, *fault))
+        }
+        _ => Check::wrong("configuration", chain(error), "correct the setting that is named"),
     }
+}
+
+/// A store that was opened, and then cannot be read.
+pub(super) fn unusable(settings: &Settings, error: &StoreError) -> Check {
+    let is_file = matches!(settings.store.url, StoreUrl::Sqlite { .. });
+    let fault = match error {
+        StoreError::Busy => StoreFault::Busy,
+        StoreError::Corrupt(_) => StoreFault::Damaged,
+        StoreError::Unavailable(_) if is_file => StoreFault::Other,
+        StoreError::Unavailable(_) => StoreFault::Unreachable,
+    };
+    Check::wrong("store", chain(error), advice::on(&settings.store.url, fault))
 }
 
 /// Whether what is read and written can be read on the way.

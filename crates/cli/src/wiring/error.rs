@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use symbolon_adapters::{
     password_hash::PasswordHashPoolError, policy_cedar::PolicyProblem, seal::MasterKeyError,
-    templates::TemplateProblem,
+    store_fault::StoreFault, templates::TemplateProblem,
 };
 use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError};
 
@@ -46,6 +46,8 @@ pub enum WiringError {
     Store {
         /// Where, without a password.
         url: String,
+        /// What kind of thing it is.
+        fault: StoreFault,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,

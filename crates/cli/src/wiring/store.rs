@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use symbolon_adapters::{
     schema::{Migration, SchemaStatus},
     seal::MasterKeys,
+    store_fault::StoreFault,
 };
 use symbolon_domain::{entropy::Entropy, store::Store};
 
@@ -74,7 +75,6 @@ fn not_made(url: &impl Display) -> WiringError {
     WiringError::NoStore { url: url.to_string(), makers: "`symbolon migrate up` makes it" }
 }
 
-fn failed(url: &impl Display) -> impl FnOnce(Box<dyn Error + Send + Sync>) -> WiringError {
-    let url = url.to_string();
-    move |source| WiringError::Store { url, source }
+fn failed(url: &impl Display, fault: StoreFault, source: impl Error + Send + Sync + 'static) -> WiringError {
+    WiringError::Store { url: url.to_string(), fault, source: Box::new(source) }
 }

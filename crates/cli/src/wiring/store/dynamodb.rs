@@ -60,7 +60,7 @@ impl DynamoDb<'_> {
             OpenError::Outdated { found, known, .. } => {
                 WiringError::Outdated { url: self.table.to_string(), found, known }
             }
-            other => failed(self.table)(other.into()),
+            other => failed(self.table, other.fault(), other),
         }
     }
 }

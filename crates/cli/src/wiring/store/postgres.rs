@@ -62,7 +62,7 @@ impl Postgres<'_> {
             OpenError::Outdated { found, known } => {
                 WiringError::Outdated { url: self.url.to_string(), found, known }
             }
-            other => failed(self.url)(other.into()),
+            other => failed(self.url, other.fault(), other),
         }
     }
 }

@@ -74,7 +74,13 @@ impl Sqlite<'_> {
     }
 
     fn failed(&self, error: OpenError) -> WiringError {
-        failed(&self.settings.store.url)(error.into())
+        let url = &self.settings.store.url;
+        match error {
+            OpenError::Outdated { found, known, .. } => {
+                WiringError::Outdated { url: url.to_string(), found, known }
+            }
+            other => failed(url, other.fault(), other),
+        }
     }
 
     /// The directories of everything that will be made, for their owner's eyes only.
