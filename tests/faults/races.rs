@@ -12,7 +12,7 @@ use super::turn;
 use crate::support::{
     Answer, Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Host as _, PASSWORD, SignedIn, TestApp, digits_in,
+    Host as _, PASSWORD, SignedIn, TestApp, digits_in, token_in,
 };
 
 const AT_ONCE: usize = 50;
@@ -37,17 +37,18 @@ async fn text_with(app: &TestApp, address: &str, has: impl Fn(&str) -> bool) -> 
     found.remove(0)
 }
 
-/// What stands behind the `#token=` of the only link that this address was sent.
-async fn token_to(app: &TestApp, address: &str) -> String {
-    let text = text_with(app, address, |text| text.contains("#token=")).await;
-    let (_, token) = text.split_once("#token=").unwrap();
-    token.split_whitespace().next().unwrap().to_owned()
+/// The token of the only message to this address that has one and no code.
+async fn token_to(app: &TestApp, address: &str, kind: &str) -> String {
+    token_in(&text_with(app, address, |text| text.contains(kind) && !has_code(text)).await, kind)
 }
 
 /// The only code of eight digits that this address was sent.
 async fn recovery_code_to(app: &TestApp, address: &str) -> String {
-    let is_code = |word: &str| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit());
-    digits_in(&text_with(app, address, |text| text.split_whitespace().any(is_code)).await, 8)
+    digits_in(&text_with(app, address, has_code).await, 8)
+}
+
+fn has_code(text: &str) -> bool {
+    text.split_whitespace().any(|word| word.len() == 8 && word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 async fn begin_recovery(app: &TestApp, address: &str, method: &str) -> Answer {
@@ -80,13 +81,13 @@ async fn round(app: &TestApp, root: &SignedIn<'_>, number: usize) {
     let code = recovery_code_to(app, &address).await;
     recover(app, &json!({"recovery_id": id, "code": code, "password": NEW})).await;
     begin_recovery(app, &address, "link").await;
-    recover(app, &json!({"token": token_to(app, &address).await, "password": PASSWORD})).await;
+    recover(app, &json!({"token": token_to(app, &address, "sym_pr_").await, "password": PASSWORD})).await;
 
     let invited = format!("invited-{number}@example.org");
     let identifier = json!({"type": "email", "value": invited});
     let invite = root.call("POST", "/v1/admin/accounts").json(&json!({"identifier": identifier}));
     invite.send().await.expect(201);
-    let body = json!({"token": token_to(app, &invited).await, "password": PASSWORD});
+    let body = json!({"token": token_to(app, &invited, "sym_iv_").await, "password": PASSWORD});
     race(|| app.post("/v1/invitations/redeem").json(&body), 201, &[410]).await;
 }
 

@@ -75,13 +75,14 @@ async fn a_lock_closes_and_an_unlock_opens(#[values(Sqlite, Postgres, Dynamodb)]
     let ada = app.user(ADA).sign_up().await;
     let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
     let pending = app.user(ADA).begin_sign_in().await;
+    let code = app_code(&app).await;
     let locked = call(&staff, LOCK, &ada.account_id, Json::Null).await.expect(200);
     assert_eq!(locked.json["state"], "locked");
     call(&staff, LOCK, &ada.account_id, Json::Null).await.expect(200);
     assert!(!ada.is_active().await);
     ada.call("GET", "/v1/account").send().await.expect(401);
     ada.try_refresh_with(&ada.refresh_token).await.expect(401);
-    pending.try_code(&app_code(&app).await).await.expect(410);
+    pending.try_code(&code).await.expect(410);
     app.user(ADA).try_sign_in().await.expect(401);
     app.user(ADA).try_sign_in().await.expect(429);
 
@@ -115,6 +116,45 @@ async fn acts(app: &TestApp, account_id: &str) -> Vec<String> {
         .collect();
     acts.reverse();
     acts
+}
+
+/// A5, S15: whoever decides who may use an account tells its owner, once, and not when it was so already or is refused.
+#[rstest]
+#[tokio::test]
+async fn the_owner_is_told(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::start(on).await;
+    let ada = app.user(ADA).sign_up().await;
+    let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let subjects = async || -> Vec<String> {
+        let mail = app.mail_to(ADA).await.into_iter();
+        mail.map(|mail| mail.content.subject).filter(|subject| !subject.contains("code")).collect()
+    };
+    assert_eq!(subjects().await, [""; 0]);
+    let role = json!({"role": "staff"});
+    let marked = json!({"account_ids": [ada.account_id, ada.account_id]});
+    let told = [
+        (&staff, UNLOCK, Json::Null, None),
+        (&staff, LOCK, Json::Null, Some("Your account with Symbolon was locked")),
+        (&staff, LOCK, Json::Null, None),
+        (&staff, UNLOCK, Json::Null, Some("Your account with Symbolon is open again")),
+        (&staff, ROLE, role.clone(), None),
+        (&root, ROLE, role.clone(), Some("Your role with Symbolon was changed")),
+        (&root, ROLE, role, None),
+        (&root, COMPROMISED, marked, Some("Your account with Symbolon needs a new password")),
+        (&root, UNLOCK, Json::Null, None),
+    ];
+    let mut expected = Vec::new();
+    for (by, route, body, subject) in told {
+        call(by, route, &ada.account_id, body).await;
+        expected.extend(subject.map(str::to_owned));
+        let mut found = subjects().await;
+        found.reverse();
+        assert_eq!(found, expected, "{route:?}");
+        app.clock.advance(Duration::from_secs(1));
+    }
+    let texts = app.mail_to(ADA).await.into_iter().map(|mail| mail.content.text.replace('\n', " "));
+    assert_eq!(texts.filter(|text| text.contains("another role: staff.")).count(), 1);
 }
 
 /// S15: closed until the password is reset, and told for each account what became of it.
@@ -276,8 +316,8 @@ async fn administrators_see_messages_and_events(#[values(Sqlite, Postgres, Dynam
     let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
     let code = app_code(&app).await;
     let get = async |path: &str| staff.call("GET", path).send().await;
-    let messages = get("/v1/admin/outbox?limit=2").await.expect(200);
-    assert_eq!(messages.json["items"].as_array().unwrap().len(), 2);
+    let messages = get("/v1/admin/outbox?limit=3").await.expect(200);
+    assert_eq!(messages.json["items"].as_array().unwrap().len(), 3);
     let next = messages.json["next"].as_str().unwrap().to_owned();
     let rest = get(&format!("/v1/admin/outbox?after={next}")).await.expect(200);
     assert_eq!(rest.json["items"][0]["kind"], "sign_up_code");

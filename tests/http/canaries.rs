@@ -10,7 +10,7 @@ use symbolon_domain::secret::{ExposeSecret as _, OpaqueToken, TokenKind};
 use crate::support::{
     Binary, Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Home, Host as _, SignedIn, client, command_of, mail_to,
+    Home, Host as _, SignedIn, client, command_of, mail_to, token_in,
 };
 
 const ADDRESS: &str = "canary.person@example.org";
@@ -130,7 +130,7 @@ async fn redeem_an_invitation(home: &Home, binary: &Binary) -> String {
     assert!(created.status.success());
     for _ in 0..500 {
         if let Some((_, text)) = mail_to(home.directory(), "canary.guest@example.org").pop() {
-            let token = text.split_once("#token=").unwrap().1.split_whitespace().next().unwrap().to_owned();
+            let token = token_in(&text, "sym_iv_");
             let body = json!({"token": token, "password": PASSWORD, "name": "canary name"});
             binary.call("POST", "/v1/invitations/redeem").json(&body).send().await.expect(201);
             return token;
@@ -183,9 +183,6 @@ fn stands_alone(text: &str, code: &str) -> bool {
 
 fn codes(text: &str) -> Vec<String> {
     let is_code = |word: &str| matches!(word.len(), 6 | 8) && word.bytes().all(|byte| byte.is_ascii_digit());
-    let secret = |word: &str| match word.split_once("#token=") {
-        Some((_, token)) => Some(token.to_owned()),
-        None => is_code(word).then(|| word.to_owned()),
-    };
-    text.split_whitespace().filter_map(secret).collect()
+    let is_secret = |word: &&str| is_code(word) || word.starts_with("sym_");
+    text.split_whitespace().filter(is_secret).map(str::to_owned).collect()
 }

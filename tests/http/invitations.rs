@@ -10,7 +10,7 @@ use symbolon_domain::{accounts::AccountChange, actor::Role};
 use crate::support::{
     Answer,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Host as _, PASSWORD, SignedIn, TestApp,
+    Host as _, PASSWORD, SignedIn, TestApp, token_in,
 };
 
 const ADA: &str = "Ada@example.org";
@@ -20,15 +20,10 @@ async fn invite(by: &SignedIn<'_>, address: &str, role: &str) -> Answer {
     by.call("POST", "/v1/admin/accounts").json(&body).send().await
 }
 
-/// The token of the newest link to this address.
+/// The token of the newest message to this address.
 async fn token_to(app: &TestApp, address: &str) -> String {
     let mail = app.mail_to(address).await;
-    let text = &mail.first().expect("a message").content.text;
-    let link = text.split_whitespace().find(|word| word.contains("#token=")).expect("a link");
-    let (page, token) = link.split_once("#token=").unwrap();
-    assert_eq!(page, "http://localhost:8080/invitation", "C29");
-    assert!(token.starts_with("sym_iv_"));
-    token.to_owned()
+    token_in(&mail.first().expect("a message").content.text, "sym_iv_")
 }
 
 async fn redeem(app: &TestApp, token: &str, password: &str) -> Answer {
@@ -39,12 +34,21 @@ async fn redeem(app: &TestApp, token: &str, password: &str) -> Answer {
 #[rstest]
 #[tokio::test]
 async fn an_invited_person_makes_the_account(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
-    let app = TestApp::start(on).await;
+    let page = "https://app.example.org/welcome";
+    let app = TestApp::with(on, |settings| {
+        settings.pages.invitation = Some(page.to_owned().try_into().unwrap());
+    })
+    .await;
     let root = app.signed_in_as("root@example.org", Role::Superuser).await;
     let invited = invite(&root, ADA, "staff").await.expect(201);
     let members: Vec<&String> = invited.json.as_object().unwrap().keys().collect();
     assert_eq!(members, ["expires", "invitation_id"], "the link is in the mail only");
     let token = token_to(&app, ADA).await;
+    let text = &app.mail_to(ADA).await[0].content.text;
+    assert!(
+        text.contains(&format!("\n{page}#token={token}\n")),
+        "C29, C30: the configured page, and the fragment"
+    );
     let redeemed = redeem(&app, &token, PASSWORD).await.expect(201);
     let account_id = redeemed.text("account_id");
     assert_eq!(redeemed.json, json!({"account_id": account_id}), "no session comes of it");

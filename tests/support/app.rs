@@ -232,6 +232,13 @@ pub(crate) fn code_in(text: &str) -> String {
     digits_in(text, 6)
 }
 
+/// The only token of this kind (`sym_pr_`) in a text, whether it stands by itself or behind a link.
+pub(crate) fn token_in(text: &str, kind: &str) -> String {
+    assert_eq!(text.matches(kind).count(), 1, "one token and no more");
+    let start = text.find(kind).unwrap();
+    text[start..].split_whitespace().next().unwrap().to_owned()
+}
+
 /// The only word of a message's text that is so many digits.
 pub(crate) fn digits_in(text: &str, length: usize) -> String {
     let digits = |word: &&str| word.len() == length && word.bytes().all(|byte| byte.is_ascii_digit());

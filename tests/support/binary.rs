@@ -180,7 +180,7 @@ impl Host for Binary {
     async fn code_to(&self, address: &str) -> String {
         for _ in 0..500 {
             let mut mail = mail_to(&self.directory, address);
-            mail.retain(|(_, text)| !text.contains("#token="));
+            mail.retain(|(_, text)| !text.contains("sym_"));
             if let Some((_, text)) = mail.pop() {
                 return code_in(&text);
             }

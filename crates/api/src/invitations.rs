@@ -109,7 +109,7 @@ pub(crate) struct InvitationListBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Redeem, example = json!({"token": "sym_iv_…", "password": "a long walk by the river"}))]
 pub(crate) struct RedeemBody {
-    /// What stands behind `token=` in the link.
+    /// The token of the message.
     #[schema(value_type = String)]
     token: OpaqueToken,
     /// The account's password: not a common one, and not about its owner.

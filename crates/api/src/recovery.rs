@@ -30,7 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default().routes(routes!(start)).routes(routes!(verify))
 }
 
-/// An address, and what the message to it is to carry.
+/// An address, and what the message to it is to ask for.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Recovery, example = json!({
@@ -46,14 +46,14 @@ pub(crate) struct RecoveryBody {
     method: RecoveryMethod,
 }
 
-/// What the message carries.
+/// What the message asks its reader to use.
 #[derive(ToSchema)]
 #[schema(as = RecoveryMethod, rename_all = "snake_case")]
 #[expect(dead_code, reason = "this is how the document shows the domain's own type")]
 pub(crate) enum Method {
-    /// A code of eight digits.
+    /// A code of eight digits; the message has the token too.
     Code,
-    /// A link to `/recovery#token=…` on this service's own origin.
+    /// The token alone, behind `#token=` of a link where the service is told of a page for it.
     Link,
 }
 
@@ -64,7 +64,7 @@ pub(crate) struct StartedBody {
     /// Names the recovery when its code is shown.
     #[schema(value_type = String, format = "uuid")]
     recovery_id: CeremonyId,
-    /// The life of the code or link in seconds.
+    /// The life of what the message asks for, in seconds.
     #[schema(example = 600)]
     expires_in: u64,
 }
@@ -77,7 +77,7 @@ pub(crate) struct StartedBody {
 pub(crate) enum ProofBody {
     /// By a code.
     Code(ProofByCodeBody),
-    /// By a link.
+    /// By a token.
     Link(ProofByLinkBody),
 }
 
@@ -101,10 +101,10 @@ pub(crate) struct ProofByCodeBody {
     password: String,
 }
 
-/// What stood behind `#token=` in the link.
+/// The token of the message, which no wrong code uses up.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = RecoveryByLink, example = json!({
+#[schema(as = RecoveryByToken, example = json!({
     "token": "sym_pr_…",
     "password": "a long walk by the river",
 }))]
@@ -150,19 +150,15 @@ fn by_code(fields: &mut Fields) -> Option<RecoverySecret> {
 
 fn by_link(fields: &mut Fields) -> Option<RecoverySecret> {
     let token = |text: SecretString| {
-        OpaqueToken::parse(TokenKind::PasswordReset, text.expose_secret()).map_err(|_| {
-            Fault::new(
-                Slug::InvalidFormat,
-                "the whole of what stands behind `#token=` in the link is expected",
-            )
-        })
+        OpaqueToken::parse(TokenKind::PasswordReset, text.expose_secret())
+            .map_err(|_| Fault::new(Slug::InvalidFormat, "the whole token of the message is expected"))
     };
     fields.required("token", token).map(RecoverySecret::Link)
 }
 
 /// Begin a recovery.
 ///
-/// A code or a link goes to the address, if it has an account. The answer is the same whether it has or not.
+/// A code or a token goes to the address, if it has an account. The answer is the same whether it has or not.
 #[utoipa::path(
     post, path = "/v1/recovery", tag = "recovery", operation_id = "recover",
     request_body = RecoveryBody,
@@ -183,7 +179,7 @@ async fn start(
 
 /// Set a new password.
 ///
-/// By the code of a recovery, or by its link. It ends every session of the account; the next sign-in asks for the
+/// By the code of a recovery, or by its token. It ends every session of the account; the next sign-in asks for the
 /// second factor as ever. A password that is refused costs no attempt at the code.
 #[utoipa::path(
     post, path = "/v1/recovery/verify", tag = "recovery", operation_id = "verify_recovery",

@@ -23,6 +23,7 @@ mod management;
 mod messages;
 mod one_time_codes;
 mod origin;
+mod pages;
 mod passwords;
 mod rate_limits;
 mod secret;
@@ -63,6 +64,7 @@ pub use messages::{
 };
 pub use one_time_codes::OneTimeCodesSettings;
 pub use origin::{Origin, Problem};
+pub use pages::{InvalidPageUrl, PageUrl, PagesSettings};
 pub use passwords::PasswordsSettings;
 pub use rate_limits::RateLimitsSettings;
 pub use secret::{REDACTED, Secret};
@@ -103,6 +105,8 @@ pub struct Settings {
     pub secrets: SecretsSettings,
     /// How messages are written and delivered.
     pub messages: MessagesSettings,
+    /// Pages of yours that messages link to.
+    pub pages: PagesSettings,
     /// Which passwords are accepted, and what hashing them costs.
     pub passwords: PasswordsSettings,
     /// Becoming an account.
@@ -147,6 +151,7 @@ impl Settings {
                 email: EmailSettings::in_directory(data_dir),
                 ..MessagesSettings::default()
             },
+            pages: PagesSettings::default(),
             passwords: PasswordsSettings::default(),
             sign_up: SignUpSettings::default(),
             sign_in: SignInSettings::default(),

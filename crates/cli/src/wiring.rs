@@ -32,7 +32,7 @@ use symbolon_domain::{
 };
 
 use self::store::Opened;
-use crate::settings::{LanguageTag, Settings};
+use crate::settings::{LanguageTag, PageUrl, Settings};
 
 pub(crate) mod access;
 mod api_keys;
@@ -185,7 +185,6 @@ async fn assemble(
     let revocations = api_keys::revocations(configured, &store);
     let carrier = around_email(email::carrier(&configured.messages.email).await?);
     let outbox = outbox(configured, carrier, &store, &sealer, (&clock, &entropy))?;
-    let issuer = configured.http.public_url.to_string();
     let about = (&store, &refusals, &revocations);
     let sessions = sessions(configured, about, &tokens, (&clock, &entropy));
     let codes = codes(configured, &store, &peppers, &entropy);
@@ -211,7 +210,10 @@ async fn assemble(
         api_keys,
         accounts: accounts(&sign_up, &store, &refusals, &revocations),
         invitations: invitations(&sign_up, &store, &refusals, configured),
-        recovery: Recovery::new(recovery_ports(&sign_up, &store, &refusals, &revocations), &issuer),
+        recovery: Recovery::new(
+            recovery_ports(&sign_up, &store, &refusals, &revocations),
+            configured.pages.recovery.as_ref().map(PageUrl::as_str),
+        ),
         passwords: Passwords::new(password_ports(&sign_up, &store, sign_in.clone(), &revocations)),
         sign_up: SignUp::new(sign_up, settings::sign_up(configured)),
         sign_in,
@@ -288,6 +290,7 @@ fn accounts(
         store: store.clone(),
         refusals: refusals.clone(),
         revocations: revocations.clone(),
+        outbox: ports.outbox.clone(),
         peppers: ports.peppers.clone(),
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
@@ -311,8 +314,8 @@ fn invitations(
         clock: Arc::clone(&sign_up.clock),
         entropy: Arc::clone(&sign_up.entropy),
     };
-    let public_url = configured.http.public_url.to_string();
-    Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, public_url })
+    let page = configured.pages.invitation.as_ref().map(ToString::to_string);
+    Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, page })
 }
 
 fn signing_keys(

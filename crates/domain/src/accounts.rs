@@ -10,6 +10,7 @@ use crate::{
     entropy::Entropy,
     id::AccountId,
     identifiers::EmailAddress,
+    outbox::Outbox,
     page::{Page, PageRequest},
     revocations::Revocations,
     sealing::Peppers,
@@ -40,6 +41,8 @@ pub struct AccountPorts {
     pub store: Arc<dyn AccountStore>,
     /// Counts what is refused.
     pub refusals: Refusals,
+    /// Composes messages.
+    pub outbox: Outbox,
     /// Hashes addresses.
     pub peppers: Peppers,
     /// Tells the time.

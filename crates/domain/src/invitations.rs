@@ -1,6 +1,6 @@
 //! Invitations: how an administrator makes an account without choosing its password (A5, C8).
 //!
-//! The link in the mail proves the address. Whoever redeems it chooses the password, and signs in afterwards like
+//! The token in the mail proves the address. Whoever redeems it chooses the password, and signs in afterwards like
 //! anybody else. An invitation counts while its writer may still write it: one who was locked or lost their role
 //! leaves no door open. An address has one invitation at a time: the newest.
 
@@ -22,7 +22,7 @@ mod store;
 mod withdraw;
 
 pub use self::{
-    invite::{Invite, InviteError, Invited},
+    invite::{InvitationSecret, Invite, InviteError, Invited},
     model::{
         Invitation, NewInvitation, PendingInvitation, RedeemInvitation, Superusers, WithdrawInvitation,
         Withdrawn,
@@ -37,8 +37,8 @@ pub use self::{
 pub struct InvitationSettings {
     /// The life of an invitation.
     pub lifetime: Duration,
-    /// The origin under which people reach the service; the only base of a link (C29).
-    pub public_url: String,
+    /// The page that asks for a password and redeems the invitation, where there is one; the only base of a link (C29).
+    pub page: Option<String>,
 }
 
 /// What invitations stand on.

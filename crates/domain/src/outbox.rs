@@ -139,7 +139,7 @@ impl Outbox {
     /// A message could not be sealed.
     pub(crate) fn notices(
         &self,
-        kind: MessageKind,
+        (kind, variables): (MessageKind, &[(&str, &str)]),
         account: &Account,
         now: Timestamp,
     ) -> Result<Vec<NewMessage>, StoreError> {
@@ -147,7 +147,7 @@ impl Outbox {
         account
             .identifiers
             .iter()
-            .map(|identifier| self.compose(kind, &identifier.address, &[], life))
+            .map(|identifier| self.compose(kind, &identifier.address, variables, life))
             .collect()
     }
 }

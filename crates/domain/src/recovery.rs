@@ -1,4 +1,8 @@
-//! Recovery: a new password for who reads the account's mail, by a code or by a link (S12, C9, C30).
+//! Recovery: a new password for who reads the account's mail, by a code or by a token (S12, C9, C30).
+//!
+//! Whoever begins a recovery of another's address may use up the guesses at its code, and the recoveries that the address
+//! may have begun. Each message has the token too, which nobody can guess and no guess uses up: so its owner is not kept
+//! out.
 //!
 //! The answer is the same for any address: one without an account gets a decoy, which no secret opens, and no message.
 //! Second factors stay on: no session is given, and the next sign-in asks for both (C8). A recovery opens what failures
@@ -37,7 +41,7 @@ pub use self::{
 
 /// The code of a recovery (S12).
 const CODE: CodeForm = CodeForm { digits: RecoveryCode::LENGTH, lifetime: Duration::from_secs(600) };
-/// The life of a recovery's link (S12).
+/// The life of a recovery and of its token (S12).
 const LINK_LIFETIME: Duration = Duration::from_secs(900);
 /// So many recoveries may be begun for one address in [`WINDOW`]: each is a mail to somebody who may not have asked for
 /// it.
@@ -81,15 +85,15 @@ pub struct RecoveryPorts {
 #[derive(Clone)]
 pub struct Recovery {
     ports: RecoveryPorts,
-    /// The origin under which people reach the service; the only base of a link (C29).
-    public_url: Arc<str>,
+    /// The page that asks for the new password, where there is one; the only base of a link (C29).
+    page: Option<Arc<str>>,
 }
 
 impl Recovery {
-    /// Over these ports, for a service at this origin.
+    /// Over these ports; links open this page.
     #[must_use]
-    pub fn new(ports: RecoveryPorts, public_url: &str) -> Self {
-        Self { ports, public_url: public_url.into() }
+    pub fn new(ports: RecoveryPorts, page: Option<&str>) -> Self {
+        Self { ports, page: page.map(Arc::from) }
     }
 
     fn failures_of(&self, id: CeremonyId) -> SlotOwner {

@@ -193,6 +193,13 @@ impl OpaqueToken {
     pub const fn reveal(&self) -> &SecretString {
         &self.text
     }
+
+    /// The address that opens this page with the token behind `#`, where no server and no proxy sees it (C30); empty where
+    /// there is no page.
+    #[must_use]
+    pub(crate) fn link_to(&self, page: Option<&str>) -> SecretString {
+        page.map(|page| format!("{page}#token={}", self.text.expose_secret())).unwrap_or_default().into()
+    }
 }
 
 impl fmt::Debug for OpaqueToken {

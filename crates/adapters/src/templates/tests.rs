@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use super::{load::samples, *};
+use super::{
+    load::{samples, unlinked},
+    *,
+};
 
 const GLOBALS: TemplateGlobals<'_> =
     TemplateGlobals { service_name: "Symbolon", public_url: "https://id.example.com" };
@@ -83,6 +86,23 @@ fn the_code_is_the_only_long_number() {
         for value in samples.values() {
             let html = shown(&content.html);
             assert!(content.text.contains(value) && html.contains(value), "{name}");
+        }
+    }
+}
+
+/// S12, A5: where there is no page to link to, the token stands by itself.
+#[test]
+fn without_a_page_there_is_the_token_and_no_link() {
+    for language in LANGUAGES {
+        let set = embedded_in(language);
+        for kind in MessageKind::ALL.into_iter().filter(|kind| samples(*kind).contains_key("link")) {
+            let variables = unlinked(samples(kind));
+            let content = set.render(kind, &variables).unwrap();
+            for text in [&content.text, &content.html] {
+                assert_eq!(text.matches(&variables["token"]).count(), 1, "{text}");
+                assert!(!text.contains("#token=") && !text.contains("<a"), "{text}");
+            }
+            assert!(content.text.lines().all(|line| line.chars().count() <= 76), "{}", content.text);
         }
     }
 }
@@ -210,7 +230,7 @@ fn templates_are_tried_with_sample_values() {
             "en/sign_in_code.subject.txt: says nothing",
             "en/sign_in_code.txt: does not show the code: write {{ code }}",
             "en/account_exists.txt:2: undefined value",
-            "en/recovery_link.txt: does not show the link: write {{ link }}",
+            "en/recovery_link.txt: does not show the token: write {{ token }}",
         ]
     );
 }

@@ -136,6 +136,7 @@ impl World {
             revocations: self.revocations(),
             store: Arc::<Self>::clone(self),
             refusals: refusals.clone(),
+            outbox: sign_up.outbox.clone(),
             peppers: sign_up.peppers.clone(),
             clock: Arc::clone(&sign_up.clock),
             entropy: Arc::clone(&sign_up.entropy),
@@ -180,7 +181,7 @@ impl World {
             clock,
             entropy,
         };
-        Recovery::new(ports, "https://auth.example.org")
+        Recovery::new(ports, Some("https://auth.example.org/recovery"))
     }
 
     fn passwords(self: &Arc<Self>, sign_up: &SignUpPorts, sign_in: SignIn) -> Passwords {
@@ -208,8 +209,7 @@ impl World {
             clock: Arc::clone(&sign_up.clock),
             entropy: Arc::clone(&sign_up.entropy),
         };
-        let public_url = "https://auth.example.org".to_owned();
-        Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, public_url })
+        Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, page: None })
     }
 
     fn sessions(self: &Arc<Self>) -> Sessions {

@@ -25,6 +25,9 @@ struct InvitedRow {
     expires: Timestamp,
     /// Only where there is no superuser yet who could read mail, or invite again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    /// The same in a link, where there is a page for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
 }
 
@@ -55,12 +58,14 @@ pub(super) async fn invite(
         }
         InviteError::Store(error) => error.into(),
     })?;
+    let secret = invited.secret.as_ref();
     let row = InvitedRow {
         invitation_id: invited.id,
         email: arguments.email.clone(),
         role: arguments.role.as_str(),
         expires: invited.expires_at,
-        link: invited.link.map(|link| link.expose_secret().to_owned()),
+        token: secret.map(|secret| secret.token.expose_secret().to_owned()),
+        link: secret.map(|secret| secret.link.expose_secret().to_owned()).filter(|link| !link.is_empty()),
     };
     Ok(output.record(&row)?)
 }

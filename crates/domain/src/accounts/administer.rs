@@ -3,13 +3,16 @@
 //! Each is one atomic fact with its event. What is refused is noted for the audit.
 
 use super::{
-    Account, AccountChange, Accounts, AdministerAccount, Administered, AdministrationRefusal, Administrator,
+    Account, AccountChange, AccountState, Accounts, AdministerAccount, Administered, AdministrationRefusal,
+    Administrator,
 };
 use crate::{
     actor::{Actor, Origin},
     audit::{Act, AuditEvent, Refusal},
+    clock::Timestamp,
     effects::Effects,
     id::AccountId,
+    outbox::{MessageKind, NewMessage},
     secret::SecretHash,
     sessions::SignedIn,
     store_error::StoreError,
@@ -116,8 +119,9 @@ impl Accounts {
         change: AccountChange,
         origin: &Origin,
     ) -> Result<Administered, StoreError> {
+        let account = self.ports.store.find(id).await?;
         let failures = match change {
-            AccountChange::Unlock => self.failures_of(id).await?,
+            AccountChange::Unlock => self.failures_of(account.as_ref()),
             _ => Vec::new(),
         };
         let (act, reason) = recorded(&change);
@@ -127,7 +131,12 @@ impl Accounts {
             Some(reason) => event.because(reason),
             None => event,
         };
-        let command = AdministerAccount { account: id, by, change, failures, effects: Effects::event(event) };
+        let messages = match &account {
+            Some(account) => self.told(account, &change, now)?,
+            None => Vec::new(),
+        };
+        let effects = Effects { messages, events: vec![event] };
+        let command = AdministerAccount { account: id, by, change, failures, effects };
         let administered = self.ports.store.administer(command).await;
         self.ports.revocations.account_ended();
         let administered = administered?;
@@ -140,10 +149,35 @@ impl Accounts {
     }
 
     /// What stands for the account's addresses where failed sign-ins are counted (S14).
-    async fn failures_of(&self, id: AccountId) -> Result<Vec<SecretHash>, StoreError> {
-        let account = self.ports.store.find(id).await?;
-        let addresses = account.iter().flat_map(|account| &account.identifiers);
-        Ok(addresses.map(|identifier| self.ports.peppers.email(&identifier.address)).collect())
+    fn failures_of(&self, account: Option<&Account>) -> Vec<SecretHash> {
+        let addresses = account.into_iter().flat_map(|account| &account.identifiers);
+        addresses.map(|identifier| self.ports.peppers.email(&identifier.address)).collect()
+    }
+
+    /// What the owner is told of a change, if it is made: whatever decides who may use the account.
+    fn told(
+        &self,
+        account: &Account,
+        change: &AccountChange,
+        now: Timestamp,
+    ) -> Result<Vec<NewMessage>, StoreError> {
+        let role;
+        let notice: (MessageKind, &[(&str, &str)]) = match change {
+            AccountChange::Lock => (MessageKind::AccountLocked, &[]),
+            // An open one, whose failed sign-ins are forgotten, was never closed by anybody.
+            AccountChange::Unlock if account.standing.state == AccountState::Locked => {
+                (MessageKind::AccountUnlocked, &[])
+            }
+            AccountChange::MarkCompromised => (MessageKind::AccountCompromised, &[]),
+            AccountChange::ChangeRole(new) => {
+                role = [("role", new.as_str())];
+                (MessageKind::RoleChanged, &role)
+            }
+            AccountChange::Unlock | AccountChange::Rename(_) | AccountChange::EndSessions => {
+                return Ok(Vec::new());
+            }
+        };
+        self.ports.outbox.notices(notice, account, now)
     }
 }
 

@@ -34,8 +34,17 @@ pub struct Invited {
     pub id: InvitationId,
     /// From when on it no longer counts.
     pub expires_at: Timestamp,
-    /// The link itself: only for an operator who invites the very first superuser, who may have no mail yet.
-    pub link: Option<SecretString>,
+    /// What the mail carries: only for an operator who invites the very first superuser, who may have no mail yet.
+    pub secret: Option<InvitationSecret>,
+}
+
+/// What redeems an invitation.
+#[derive(Debug)]
+pub struct InvitationSecret {
+    /// The token.
+    pub token: SecretString,
+    /// The link with it; empty where there is no page.
+    pub link: SecretString,
 }
 
 /// Why nobody was invited.
@@ -53,7 +62,7 @@ pub enum InviteError {
 }
 
 impl Invitations {
-    /// Writes an invitation and sends its link to the address. An earlier one of the address is over then.
+    /// Writes an invitation and sends its token to the address. An earlier one of the address is over then.
     ///
     /// # Errors
     /// See [`InviteError`].
@@ -68,7 +77,7 @@ impl Invitations {
             return Err(InviteError::InsufficientRole);
         }
         let role = invite.role;
-        let (command, link) = self.compose(by, invite, origin)?;
+        let (command, secret) = self.compose(by, invite, origin)?;
         let (id, expires_at) = (command.id, command.invitation.expires_at);
         let superusers = match self.ports.store.write(command).await {
             Ok(superusers) => superusers,
@@ -83,7 +92,7 @@ impl Invitations {
             Err(WriteInvitationError::Store(error)) => return Err(error.into()),
         };
         let is_first = (by, role, superusers) == (Administrator::Operator, Role::Superuser, Superusers::None);
-        Ok(Invited { id, expires_at, link: is_first.then_some(link) })
+        Ok(Invited { id, expires_at, secret: is_first.then_some(secret) })
     }
 
     fn compose(
@@ -91,27 +100,22 @@ impl Invitations {
         by: Administrator,
         invite: Invite,
         origin: &Origin,
-    ) -> Result<(NewInvitation, SecretString), StoreError> {
+    ) -> Result<(NewInvitation, InvitationSecret), StoreError> {
         let now = self.ports.clock.now();
         let id = InvitationId::new(now, &*self.ports.entropy);
         let token = OpaqueToken::generate(TokenKind::Invitation, *id.as_bytes(), &*self.ports.entropy);
-        let link = self.link(&token);
+        let link = token.link_to(self.settings.page.as_deref());
         let expires_at = now + self.settings.lifetime;
         let life = MessageLife { created_at: now, expires_at };
-        let variables = [("link", link.expose_secret())];
+        let variables = [("token", token.reveal().expose_secret()), ("link", link.expose_secret())];
         let message =
             self.ports.outbox.compose(MessageKind::Invitation, &invite.address, &variables, life)?;
         let event = AuditEvent::done(Act::INVITATION_CREATED, by.actor(), origin, now, &*self.ports.entropy);
         let Invite { address, role, name } = invite;
         let invitation = Invitation { address, role, name, invited_by: by.account(), expires_at };
         let effects = Effects::event_and_message(event.on(id).because(role.as_str()), message);
-        Ok((NewInvitation { id, hash: token.hash(), invitation, by, created_at: now, effects }, link))
-    }
-
-    /// The token stands behind `#`, where no server and no proxy sees it.
-    fn link(&self, token: &OpaqueToken) -> SecretString {
-        let base = self.settings.public_url.trim_end_matches('/');
-        SecretString::from(format!("{base}/invitation#token={}", token.reveal().expose_secret()))
+        let secret = InvitationSecret { token: token.reveal().clone(), link };
+        Ok((NewInvitation { id, hash: token.hash(), invitation, by, created_at: now, effects }, secret))
     }
 
     fn refused(&self, by: Administrator, reason: &'static str, origin: &Origin) {

@@ -18,21 +18,29 @@ pub enum MessageKind {
     AccountExists,
     /// Too many wrong passwords: sign-in by password is closed for a while (S14).
     SignInLocked,
-    /// The code of a recovery (S12).
+    /// The code of a recovery, and its token (S12).
     RecoveryCode,
-    /// The link of a recovery.
+    /// The token of a recovery, in a link where there is a page for it.
     RecoveryLink,
     /// The password was changed, by whoever it was (S12).
     PasswordChanged,
-    /// The link with which an invited person becomes an account (A5).
+    /// The token with which an invited person becomes an account (A5), in a link where there is a page for it.
     Invitation,
+    /// An administrator has locked the account (A5).
+    AccountLocked,
+    /// An administrator has opened it again.
+    AccountUnlocked,
+    /// An administrator has marked it compromised: it needs a new password (S15).
+    AccountCompromised,
+    /// An administrator has given it another role.
+    RoleChanged,
     /// An operator tries the carrier out; never in the outbox (M4).
     Test,
 }
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::SignUpCode,
         Self::SignInCode,
         Self::AccountExists,
@@ -41,6 +49,10 @@ impl MessageKind {
         Self::RecoveryLink,
         Self::PasswordChanged,
         Self::Invitation,
+        Self::AccountLocked,
+        Self::AccountUnlocked,
+        Self::AccountCompromised,
+        Self::RoleChanged,
         Self::Test,
     ];
 
@@ -56,6 +68,10 @@ impl MessageKind {
             Self::RecoveryLink => "recovery_link",
             Self::PasswordChanged => "password_changed",
             Self::Invitation => "invitation",
+            Self::AccountLocked => "account_locked",
+            Self::AccountUnlocked => "account_unlocked",
+            Self::AccountCompromised => "account_compromised",
+            Self::RoleChanged => "role_changed",
             Self::Test => "test",
         }
     }

@@ -73,12 +73,15 @@ impl Passwords {
         // Before anything is paid for: a refused password costs no attempt.
         let new = Password::new(&command.new)?;
         self.ports.policy.accept(&new, &personal(&account)).await?;
-        if Password::new(&command.current).is_ok_and(|current| current.reveal() == new.reveal()) {
-            return Err(PasswordProblem::Unchanged.into());
-        }
         let proved = self.prove(&account, &command.current, origin, now).await?;
         let event = self.event(&account, origin, now);
-        let changed = self.replace(caller, &account, &new, &proved, event).await;
+        // Only who has shown the current one is told that it is the same.
+        let changed = if Password::new(&command.current).is_ok_and(|current| current.reveal() == new.reveal())
+        {
+            Err(PasswordProblem::Unchanged.into())
+        } else {
+            self.replace(caller, &account, &new, &proved, event).await
+        };
         if !matches!(changed, Ok(())) {
             self.ports.sign_in.release(&proved).await?;
         }
@@ -119,7 +122,11 @@ impl Passwords {
             kept: caller.session_id,
             throttle: proved.throttle_key,
             effects: Effects {
-                messages: self.ports.outbox.notices(MessageKind::PasswordChanged, account, event.at)?,
+                messages: self.ports.outbox.notices(
+                    (MessageKind::PasswordChanged, &[]),
+                    account,
+                    event.at,
+                )?,
                 events: vec![event],
             },
         };

@@ -20,7 +20,7 @@ pub struct NewRecovery {
     pub address: EmailAddress,
     /// Whose it is.
     pub subject: RecoverySubject,
-    /// The SHA-256 of the link's secret, where one was sent.
+    /// The SHA-256 of the token, where one was sent.
     pub link: Option<SecretHash>,
     /// The code that was sent; one that nobody knows where none was.
     pub code: NewCode,
@@ -58,7 +58,7 @@ pub struct PendingRecovery {
     pub address: EmailAddress,
     /// Whose; none where it is a decoy.
     pub account_id: Option<AccountId>,
-    /// The SHA-256 of the link's secret, where one was sent.
+    /// The SHA-256 of the token, where one was sent.
     pub link: Option<SecretHash>,
     /// From when on it no longer counts.
     pub expires_at: Timestamp,
@@ -74,7 +74,7 @@ pub enum RecoveryProof {
         /// Whose failures the guess was paid from.
         failures_of: SlotOwner,
     },
-    /// The link's secret.
+    /// The token.
     Link(SecretHash),
 }
 

@@ -21,13 +21,13 @@ use crate::{
     store_error::StoreError,
 };
 
-/// What the message carries.
+/// What the message asks its reader to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RecoveryMethod {
-    /// Eight digits.
+    /// Eight digits, and the token for the case that strangers have used up the guesses at them.
     #[default]
     Code,
-    /// A link to the page that asks for the new password.
+    /// The token alone, in a link where there is a page that asks for the new password.
     Link,
 }
 
@@ -36,7 +36,7 @@ pub enum RecoveryMethod {
 pub struct StartRecovery {
     /// The address.
     pub address: EmailAddress,
-    /// What the message carries.
+    /// What the message asks them to use.
     pub method: RecoveryMethod,
 }
 
@@ -45,7 +45,7 @@ pub struct StartRecovery {
 pub struct StartedRecovery {
     /// Its id.
     pub id: CeremonyId,
-    /// Its life.
+    /// The life of what the message asks for.
     pub expires_in: Duration,
 }
 
@@ -64,8 +64,7 @@ pub enum StartRecoveryError {
 struct Secret {
     message: NewMessage,
     code: NewCode,
-    link: Option<SecretHash>,
-    expires_at: Timestamp,
+    link: SecretHash,
 }
 
 impl Recovery {
@@ -90,20 +89,21 @@ impl Recovery {
             RecoverySubject::Decoy(_) => effects,
         };
         let key = self.ports.peppers.email(&command.address);
+        let expires_in = command.method.lifetime();
         let begun = NewRecovery {
             id,
             address: command.address,
             subject,
-            link: secret.link,
+            link: Some(secret.link),
             code: secret.code,
             created_at: now,
-            expires_at: secret.expires_at,
+            expires_at: now + LINK_LIFETIME,
             failures_of: self.failures_of(id),
             limit: limit(SlotOwner::new(SlotOwner::RECOVERIES, key)),
             effects,
         };
         match self.ports.store.begin(begun).await {
-            Ok(()) => Ok(StartedRecovery { id, expires_in: secret.expires_at.since(now) }),
+            Ok(()) => Ok(StartedRecovery { id, expires_in }),
             Err(BeginRecoveryError::TooMany(until)) => {
                 self.ports.refusals.note(Act::RECOVERY_STARTED, "too_many_recoveries", origin);
                 Err(StartRecoveryError::TooMany(until))
@@ -120,26 +120,22 @@ impl Recovery {
         now: Timestamp,
     ) -> Result<Secret, StoreError> {
         let (outbox, codes) = (&self.ports.outbox, &self.ports.codes);
-        match method {
+        let token = OpaqueToken::generate(TokenKind::PasswordReset, *id.as_bytes(), &*self.ports.entropy);
+        let link = token.link_to(self.page.as_deref());
+        let life = MessageLife { created_at: now, expires_at: now + method.lifetime() };
+        let variables = [("token", token.reveal().expose_secret()), ("link", link.expose_secret())];
+        let (message, code) = match method {
             RecoveryMethod::Code => {
                 let (plain, code) = codes.generate_as(CODE, id, now);
-                let life = MessageLife { created_at: now, expires_at: code.expires_at };
-                let message =
-                    outbox.compose(MessageKind::RecoveryCode, to, &[("code", plain.reveal())], life)?;
-                Ok(Secret { message, expires_at: code.expires_at, code, link: None })
+                let variables = [variables[0], variables[1], ("code", plain.reveal())];
+                (outbox.compose(MessageKind::RecoveryCode, to, &variables, life)?, code)
             }
             RecoveryMethod::Link => {
-                let token =
-                    OpaqueToken::generate(TokenKind::PasswordReset, *id.as_bytes(), &*self.ports.entropy);
-                // What stands behind the `#` is in no request, and so in nobody's log.
-                let link = format!("{}/recovery#token={}", self.public_url, token.reveal().expose_secret());
-                let expires_at = now + LINK_LIFETIME;
-                let life = MessageLife { created_at: now, expires_at };
-                let message = outbox.compose(MessageKind::RecoveryLink, to, &[("link", &link)], life)?;
                 let code = codes.generate_decoy_for(CODE.lifetime, now);
-                Ok(Secret { message, code, link: Some(token.hash()), expires_at })
+                (outbox.compose(MessageKind::RecoveryLink, to, &variables, life)?, code)
             }
-        }
+        };
+        Ok(Secret { message, code, link: token.hash() })
     }
 
     /// Whose it is, and what is written of its beginning.
@@ -164,6 +160,15 @@ impl Recovery {
             }
         };
         (subject, Effects::event(event))
+    }
+}
+
+impl RecoveryMethod {
+    const fn lifetime(self) -> Duration {
+        match self {
+            Self::Code => CODE.lifetime,
+            Self::Link => LINK_LIFETIME,
+        }
     }
 }
 

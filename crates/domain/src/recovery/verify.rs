@@ -27,7 +27,7 @@ pub enum RecoverySecret {
         /// What was typed.
         code: RecoveryCode,
     },
-    /// The link's secret, which names its recovery.
+    /// The token, which names its recovery.
     Link(OpaqueToken),
 }
 
@@ -111,7 +111,7 @@ impl Recovery {
             throttles: addresses.map(|address| self.ports.peppers.email(address)).collect(),
             now,
             effects: Effects {
-                messages: self.ports.outbox.notices(MessageKind::PasswordChanged, &account, now)?,
+                messages: self.ports.outbox.notices((MessageKind::PasswordChanged, &[]), &account, now)?,
                 events: vec![event.on(account.id)],
             },
         };
@@ -120,7 +120,7 @@ impl Recovery {
         Ok(completed?)
     }
 
-    /// A code is paid for before it is judged. A link's secret cannot be guessed.
+    /// A code is paid for before it is judged. A token cannot be guessed.
     async fn prove(
         &self,
         pending: &PendingRecovery,
