@@ -72,6 +72,13 @@ async fn round(app: &TestApp, root: &SignedIn<'_>, number: usize) {
     let code = json!({"method": "email_otp", "code": app.code_to(&address).await});
     let session = race(|| signing_in.post("/v1/sign-in/code").json(&code), 200, &[410]).await;
 
+    let asked =
+        json!({"issuer": "race", "audience": "https://api.example.org", "subject": "/v2", "version": "1"});
+    let issue = app.post("/v1/api-keys").bearer(&session.text("access_token")).binding(&signing_in.binding);
+    let key = issue.json(&asked).send().await.expect(201);
+    let body = json!({"api_key": key.text("api_key"), "refresh_token": key.text("refresh_token")});
+    race(|| app.post("/v1/api-keys/refresh").json(&body), 200, &[401]).await;
+
     let body = json!({"refresh_token": session.text("refresh_token")});
     let refresh = || app.post("/v1/sessions/refresh").binding(&signing_in.binding).json(&body);
     race(refresh, 200, &[401]).await;
@@ -99,6 +106,7 @@ async fn one_of_fifty_wins_in_every_round(#[values(Sqlite, Postgres, Dynamodb)] 
     // refused here.
     let app = TestApp::with(on, |settings| {
         settings.sessions.grace = symbolon::settings::Duration::from_secs(0);
+        settings.api_keys.grace = symbolon::settings::Duration::from_secs(0);
         settings.passwords.memory_kib = 64;
         settings.passwords.hash_queue = 1_000;
     })
