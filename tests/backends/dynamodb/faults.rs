@@ -105,14 +105,15 @@ async fn throttling_conflicts_and_lost_answers_cost_nothing_and_double_nothing()
     assert_eq!(given::messages(&stores).await.len(), PEOPLE);
 }
 
-/// X5, M1: a worker whose lease's answer was lost holds what it took, and counts one attempt.
+/// X5, M1: a worker whose lease's answer was lost holds what it took, and counts one attempt; also where the try after it
+/// meets a transaction, which says nothing of the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_lease_whose_answer_was_lost_is_held() {
     let Behind { stores, proxy, table: _table } = behind_a_proxy().await;
     for person in 0..20 {
         stores.sign_ups.begin(new_sign_up(&format!("{person}@example.org"), at(0))).await.unwrap();
     }
-    proxy.inject(Faults { lost_answers: 25, ..Faults::default() });
+    proxy.inject(Faults { conflicts: 25, lost_answers: 25, ..Faults::default() });
     let lease = LeaseMessages { lease: [7; 16], now: at(1), until: at(61), limit: 20 };
     let leased = stores.outbox.lease(lease).await.unwrap();
     assert_eq!(leased.iter().map(|leased| leased.message.id).collect::<HashSet<_>>().len(), 20);
@@ -123,7 +124,7 @@ async fn a_lease_whose_answer_was_lost_is_held() {
         stores.outbox.finish(finish, given::effects(Act::MESSAGE_DROPPED, at(2)))
     });
     assert!(join_all(finishing).await.into_iter().all(Result::unwrap), "each report counts once");
-    assert!(proxy.injected() > 5);
+    assert!(proxy.injected() > 10);
 }
 
 /// S14, X5: an attempt whose reservation's answer was lost is paid once, and let through.

@@ -28,7 +28,7 @@ use super::{
     keys::{self, API_KEYS_OF_ACCOUNT, Key},
     rotation::{Kind, Uses},
     slots::{self, Slots},
-    transaction::{Transaction, Turn, pause},
+    transaction::{MOST_TRIES, Transaction, Turn, pause},
 };
 
 mod items;
@@ -38,8 +38,6 @@ mod refresh;
 const KIND: Kind = Kind { key: |id| keys::api_key_token(ApiKeyTokenId::from_bytes(id)) };
 /// So many last uses are written at once.
 const MOST_TOUCHES: usize = 32;
-/// So often a last use is tried again that meets a transaction.
-const MOST_TRIES: u32 = 12;
 
 #[async_trait]
 impl ApiKeyStore for DynamoStore {

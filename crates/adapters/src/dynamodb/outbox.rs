@@ -5,10 +5,10 @@ use std::{collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
-    operation::update_item::UpdateItemError,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{ReturnValue, ReturnValuesOnConditionCheckFailure, Select},
 };
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use symbolon_domain::{
     clock::Timestamp,
     effects::Effects,
@@ -32,7 +32,7 @@ use super::{
     items::{self, Found, bytes, number, text, time},
     keys::{self, SHARDS},
     migrations::DUE_INDEX,
-    transaction::{Transaction, Written},
+    transaction::{MOST_TRIES, Transaction, Written, pause},
 };
 
 /// So often a worker looks for other messages in the place of those that others took.
@@ -43,18 +43,28 @@ impl OutboxStore for DynamoStore {
     async fn lease(&self, command: LeaseMessages) -> Result<Vec<LeasedMessage>, StoreError> {
         let mut tried = HashSet::new();
         let mut leased = Vec::new();
+        let mut failed = Ok(());
         for _ in 0..MOST_LOOKS {
             let mut due = self.due(command.now, command.limit + tried.len()).await?;
             due.retain(|id| !tried.contains(id));
             due.truncate(command.limit - leased.len());
             tried.extend(due.iter().copied());
-            let taken = try_join_all(due.iter().map(|id| self.take(*id, &command))).await?;
-            let lost = taken.iter().filter(|taken| taken.is_none()).count();
-            leased.extend(taken.into_iter().flatten());
+            let mut lost = false;
+            for taken in join_all(due.iter().map(|id| self.take(*id, &command))).await {
+                match taken {
+                    Ok(Some(taken)) => leased.push(taken),
+                    Ok(None) => lost = true,
+                    Err(error) => failed = Err(error),
+                }
+            }
             // Where others took some of them, there may be more in their place.
-            if lost == 0 || leased.len() == command.limit {
+            if !lost || failed.is_err() || leased.len() == command.limit {
                 break;
             }
+        }
+        // What is in hand is carried out even if the store failed for others.
+        if leased.is_empty() {
+            failed?;
         }
         leased.sort_unstable_by_key(|(id, _)| *id);
         Ok(leased.into_iter().filter_map(|(id, row)| leased_message(id, &row)).collect())
@@ -133,6 +143,32 @@ impl DynamoStore {
         id: MessageId,
         command: &LeaseMessages,
     ) -> Result<Option<(MessageId, Found)>, StoreError> {
+        for number in 0..MOST_TRIES {
+            let permit = self.gates.call().await?;
+            let answer = self.taking(id, command).send().await;
+            drop(permit);
+            let error = match answer {
+                Ok(answer) => return Ok(answer.attributes.map(|attributes| (id, Found(attributes)))),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(refused) if refused.is_conditional_check_failed_exception() => {
+                    // After a lost answer the SDK has tried again, and found its own success.
+                    let found = match error.into_service_error() {
+                        UpdateItemError::ConditionalCheckFailedException(refused) => refused.item.map(Found),
+                        _ => None,
+                    };
+                    return Ok(found.filter(|found| is_leased(found, command)).map(|found| (id, found)));
+                }
+                // It says nothing of an earlier try whose answer was lost: the message may be in these hands.
+                Some(refused) if refused.is_transaction_conflict_exception() => pause(number).await,
+                _ => return Err(unavailable(error)),
+            }
+        }
+        Err(StoreError::Busy)
+    }
+
+    fn taking(&self, id: MessageId, command: &LeaseMessages) -> UpdateItemFluentBuilder {
         let update =
             Expression::new("SET #lease = :lease, #next_attempt_at = :until, #attempts = #attempts + :one")
                 .value("lease", bytes(&command.lease))
@@ -140,31 +176,16 @@ impl DynamoStore {
                 .value("one", number(1));
         let is_due = Expression::new("#next_attempt_at <= :now").value("now", time(command.now));
         let expressions = [&update, &is_due];
-        let call = self.client.update_item().table_name(&self.table);
-        let call = call
+        self.client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(items::key(keys::message(id))))
             .update_expression(update.text())
             .condition_expression(is_due.text())
             .set_expression_attribute_names(names(expressions))
             .set_expression_attribute_values(values(expressions))
             .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let _permit = self.gates.call().await?;
-        match call.send().await {
-            Ok(answer) => Ok(answer.attributes.map(|attributes| (id, Found(attributes)))),
-            Err(error) => match error.as_service_error() {
-                Some(refused) if refused.is_conditional_check_failed_exception() => {
-                    // After a lost answer the SDK has tried again, and found its own success.
-                    let found = match error.into_service_error() {
-                        UpdateItemError::ConditionalCheckFailedException(refused) => refused.item.map(Found),
-                        _ => None,
-                    };
-                    Ok(found.filter(|found| is_leased(found, command)).map(|found| (id, found)))
-                }
-                Some(refused) if refused.is_transaction_conflict_exception() => Ok(None),
-                _ => Err(unavailable(error)),
-            },
-        }
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
     async fn backlog_of(&self, shard: u8) -> Result<Backlog, StoreError> {

@@ -30,6 +30,8 @@ use super::{
 
 /// So often a command begins again before it gives up: with fifty at once on one item, five are usual.
 const MOST_TURNS: u32 = 24;
+/// So often a single update is tried that meets a transaction.
+pub(super) const MOST_TRIES: u32 = 12;
 /// The pause before a second turn; each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 /// The longest pause.
