@@ -20,6 +20,8 @@ impl TestApp {
         let id = account_id.parse().unwrap();
         let origin = self.operator();
         self.service.accounts.administer(Administrator::Operator, id, change, &origin).await.unwrap();
+        // The notice of it arrives before whatever the test asks for next: messages due at once go in no order.
+        self.deliver_all().await;
     }
 
     /// Somebody with this role, signed in.

@@ -193,6 +193,15 @@ impl TestApp {
 
     /// Every message to this address, newest first.
     pub(crate) async fn mail_to(&self, address: &str) -> Vec<Email> {
+        self.deliver_all().await;
+        let mut mail = self.mail.emails();
+        mail.reverse();
+        mail.retain(|email| email.to == address);
+        mail
+    }
+
+    /// Waits until no message is pending.
+    pub(crate) async fn deliver_all(&self) {
         // What a worker of the service has leased is sent in a moment.
         for _ in 0..1_000 {
             if self.service.outbox.backlog().await.unwrap().pending == 0 {
@@ -201,10 +210,6 @@ impl TestApp {
             self.service.outbox.deliver_due().await.unwrap();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        let mut mail = self.mail.emails();
-        mail.reverse();
-        mail.retain(|email| email.to == address);
-        mail
     }
 
     /// The audit log, newest first, refusals that were noted included.
