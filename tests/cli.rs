@@ -10,3 +10,4 @@ mod outbox;
 mod readme;
 mod store;
 mod stores;
+mod tokens;

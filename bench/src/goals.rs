@@ -6,6 +6,7 @@ use crate::failure::Outcome;
 use crate::options::Options;
 use crate::report::{Report, Row};
 
+mod access_decisions;
 mod api_keys;
 mod durable_writes;
 mod footprint;
@@ -14,9 +15,11 @@ mod revocation;
 mod session_checks;
 mod sign_in;
 mod signing;
+mod trusted_issuers;
 
 /// The ids of the design's goals, in the order of the table.
-pub(crate) const IDS: &[&str] = &["G-1", "G-2", "G-4", "G-5", "G-6", "G-7", "G-9", "G-10", "C9"];
+pub(crate) const IDS: &[&str] =
+    &["G-1", "G-2", "G-4", "G-5", "G-6", "G-7", "G-8", "G-9", "G-10", "G-11", "C9"];
 
 /// Measures what is asked for.
 pub(crate) fn measure(options: &Options) -> Outcome<Report> {
@@ -37,8 +40,10 @@ async fn rows(id: &str, options: &Options) -> Outcome<Vec<Row>> {
         "G-5" => durable_writes::measure(options).await,
         "G-6" => sign_in::measure(options).await,
         "G-7" => footprint::measure(options),
+        "G-8" => Box::pin(trusted_issuers::measure(options)).await,
         "G-9" => signing::measure(options),
         "G-10" => revocation::measure(options),
+        "G-11" => access_decisions::measure(options),
         _ => lookalikes::measure(options),
     }
 }

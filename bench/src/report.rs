@@ -9,6 +9,8 @@ use serde_json::{Value as Json, json};
 pub(crate) enum Unit {
     /// How often in a second.
     PerSecond,
+    /// Millionths of a second.
+    Microseconds,
     /// Thousandths of a second.
     Milliseconds,
     /// 2^20 bytes.
@@ -81,6 +83,7 @@ impl Unit {
         match self {
             Self::PerSecond if number >= 1_000.0 => format!("{:.1} k/s", number / 1_000.0),
             Self::PerSecond => format!("{number:.0} /s"),
+            Self::Microseconds => format!("{number:.digits$} µs"),
             Self::Milliseconds => format!("{number:.digits$} ms"),
             Self::Mebibytes => format!("{number:.1} MiB"),
             Self::Megabytes => format!("{number:.1} MB"),
@@ -90,6 +93,7 @@ impl Unit {
     const fn name(self) -> &'static str {
         match self {
             Self::PerSecond => "1/s",
+            Self::Microseconds => "µs",
             Self::Milliseconds => "ms",
             Self::Mebibytes => "MiB",
             Self::Megabytes => "MB",

@@ -17,13 +17,13 @@ fn run(home: &Home, arguments: &[&str], input: &str) -> Output {
     command_of(home, arguments, input)
 }
 
-fn json(home: &Home, arguments: &[&str], input: &str) -> Json {
+pub(super) fn json(home: &Home, arguments: &[&str], input: &str) -> Json {
     let output = run(home, &[arguments, &["--output", "json"]].concat(), input);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refused(home: &Home, arguments: &[&str], input: &str) -> String {
+pub(super) fn refused(home: &Home, arguments: &[&str], input: &str) -> String {
     let output = run(home, arguments, input);
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty(), "results only go to standard output");

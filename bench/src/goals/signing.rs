@@ -20,7 +20,7 @@ use crate::report::{Goal, Reference, Row, Unit};
 use crate::statistics::median;
 
 const CLAIMS: &str = r#"{"iss":"http://localhost:8080","sub":"019aaf2b-0f5c-7c4e-9d3c-2f8a51f0a6b1","aud":"http://localhost:8080","exp":1764000900,"iat":1764000000,"nbf":1764000000,"jti":"019aaf2b-0f5c-7c4e-9d3c-2f8a51f0a6b2","sid":"019aaf2b-0f5c-7c4e-9d3c-2f8a51f0a6b3","state":"authorized","auth_time":1764000000,"amr":["pwd","otp","mfa"],"acr":"2fa","role":"user","cnf":{"sb#S256":"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}}"#;
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;
 
 pub(super) fn measure(options: &Options) -> Outcome<Vec<Row>> {
     let random = SystemRandom::new();
@@ -84,7 +84,8 @@ fn row(
     })
 }
 
-fn keys(algorithm: SigningAlgorithm) -> Outcome<JwtKeys> {
+/// A key of this algorithm that signs from now on.
+pub(super) fn keys(algorithm: SigningAlgorithm) -> Outcome<JwtKeys> {
     let (keys, now) = (JwtKeys::new(), SystemClock.now());
     let id = SigningKeyId::new(now, &SystemEntropy::new());
     let GeneratedKey { private, public_jwk } = keys.generate(id, algorithm)?;

@@ -1,5 +1,5 @@
 //! Our own JSON Web Tokens: signed and verified as JWS in compact form (RFC 7515), strictly in the one shape that we
-//! make (RFC 8725, C53, C54). What the claims say is the domain's to judge; tokens of other issuers are not read here.
+//! make (RFC 8725, C53, C54). What the claims say is the domain's to judge; tokens of other issuers are [`crate::jwks_http`]'s.
 
 use std::{
     borrow::Cow,
@@ -22,7 +22,7 @@ use crate::system::SystemEntropy;
 
 mod keys;
 mod seen;
-mod strict_json;
+pub(crate) mod strict_json;
 
 use self::{
     keys::KeyPair,
@@ -30,7 +30,7 @@ use self::{
 };
 
 /// Longer tokens are refused unread (C54).
-const LONGEST_TOKEN: usize = 16 * 1024;
+pub(crate) const LONGEST_TOKEN: usize = 16 * 1024;
 /// Bytes of an RS256 signature under a key of 2048 bits; only a hint.
 const LONGEST_SIGNATURE: usize = 256;
 
@@ -201,16 +201,16 @@ fn encode_header(algorithm: SigningAlgorithm, kid: &str, kind: JwtType) -> Strin
 }
 
 /// A token taken apart, nothing of it believed.
-struct Parts<'a> {
-    signed: &'a str,
-    header: Vec<u8>,
-    claims: Vec<u8>,
-    signature: Vec<u8>,
+pub(crate) struct Parts<'a> {
+    pub(crate) signed: &'a str,
+    pub(crate) header: Vec<u8>,
+    pub(crate) claims: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl<'a> Parts<'a> {
     /// Three parts in the one base64url form that their bytes have: no padding, no bits left over (C54).
-    fn split(token: &'a str) -> Result<Self, TokenFault> {
+    pub(crate) fn split(token: &'a str) -> Result<Self, TokenFault> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenFault::Format)?;
         let (header, claims) = signed.split_once('.').ok_or(TokenFault::Format)?;
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Format);

@@ -4,6 +4,7 @@
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 pub mod email;
+pub mod jwks_http;
 pub mod jwt;
 pub mod loopback;
 pub mod paseto;

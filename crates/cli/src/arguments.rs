@@ -2,6 +2,7 @@
 
 mod access;
 mod api_keys;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use symbolon_domain::{
 
 pub use self::access::{AccessCommand, CheckArguments, MatrixArguments};
 pub use self::api_keys::{ApiKeyCommand, ImportArguments, IssueArguments, VerifyArguments};
+pub use self::tokens::{IssuerCommand, MintArguments, TokenArguments, TokenCommand};
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
 
 /// Self-hosted authentication and token service.
@@ -62,9 +64,12 @@ pub enum Command {
     /// Issue, list, check and end API keys.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
-    /// Explain a token. It is read from standard input or a file, never from an argument.
+    /// Explain a token, or make one for a test. It is read from standard input or a file, never from an argument.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Look at the issuers whose tokens are taken beside our own.
+    #[command(subcommand)]
+    Issuer(IssuerCommand),
     /// Look at messages on their way, and try mail out.
     #[command(subcommand)]
     Outbox(OutboxCommand),
@@ -191,23 +196,6 @@ fn act(name: &str) -> Result<Act, String> {
 
 fn role(name: &str) -> Result<Role, &'static str> {
     Role::parse(name).ok_or("authenticated, staff or superuser is expected")
-}
-
-/// Tokens.
-#[derive(Clone, Debug, Subcommand)]
-pub enum TokenCommand {
-    /// Show a token's header and claims without trusting them.
-    Inspect(TokenArguments),
-    /// Check a token as the service would, and say which check fails.
-    Verify(TokenArguments),
-}
-
-/// Where a token is read from.
-#[derive(Clone, Debug, Args)]
-pub struct TokenArguments {
-    /// The file that holds the token; without it, or as `-`, standard input.
-    #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
 }
 
 /// Messages.

@@ -1,6 +1,7 @@
 //! `symbolon doctor`: finds what is wrong and says what to do (G8). It changes nothing.
 
 mod advice;
+mod issuers;
 mod mail;
 mod store;
 
@@ -83,6 +84,7 @@ async fn check(settings: &Settings) -> Vec<Check> {
         vec![Check::fine("configuration", "no mistakes"), public_url(settings), exposure(settings)];
     checks.extend(privacy(&settings.data_dir));
     checks.push(mail::check(&settings.messages.email).await);
+    checks.extend(issuers::check(settings).await);
     checks.extend(store::transport(&settings.store.url));
     checks.extend(files::broken(settings).into_iter().filter_map(broken_file));
     // What is wrong in them is told already, and no reason not to look at the store.

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod completions;
 pub mod config;
 pub mod doctor;
+pub mod issuer;
 pub mod keys;
 pub mod logging;
 pub mod migrate;
@@ -93,6 +94,12 @@ pub enum CommandError {
     /// A token does not count.
     #[error("the token does not count: {0}")]
     Token(String),
+    /// An issuer's keys cannot be had.
+    #[error("the issuer's keys cannot be had: {0}")]
+    Issuer(#[source] symbolon_domain::trusted_issuers::IssuerKeysError),
+    /// No token was made.
+    #[error(transparent)]
+    Mint(#[from] symbolon_domain::access_tokens::MintError),
     /// An API key does not count.
     #[error("the key does not count: {0}")]
     ApiKey(&'static str),
@@ -174,6 +181,7 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
             let loaded = Settings::load(options).map(|loaded| loaded.settings);
             block_on(doctor::run(loaded, output))
         }
+        Command::Issuer(command) => block_on(issuer::run(command, &load(options)?, output)),
         Command::Serve(arguments) => {
             let loaded = Settings::load(options).and_then(files::checked).map_err(CommandError::Settings)?;
             block_on(serve::run(loaded.settings, arguments.test_mode))
@@ -227,6 +235,7 @@ async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> 
         Command::Account(command) => accounts::run(command, service, output).await,
         Command::ApiKey(command) => api_keys::run(command, service, output).await,
         Command::Token(TokenCommand::Verify(arguments)) => token::verify(arguments, service, output).await,
+        Command::Token(TokenCommand::Mint(arguments)) => token::mint(arguments, service, output).await,
         Command::Outbox(command) => outbox::run(command, service, output).await,
         Command::Audit(command) => audit::run(command, service, output).await,
         Command::Keys(command) => keys::run(command, service, output).await,

@@ -39,6 +39,7 @@ mod sweeper;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod trusted_issuers;
 mod web_origin;
 
 use std::path::{Path, PathBuf};
@@ -81,6 +82,7 @@ pub use store::{
 };
 pub use sweeper::SweeperSettings;
 pub use telemetry::{InvalidOtlpEndpoint, OtlpEndpoint, OtlpSettings, TelemetrySettings};
+pub use trusted_issuers::{InvalidPrivateUrl, IssuerAlgorithm, PrivateUrl, TokenUse, TrustedIssuerSettings};
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
 
 /// Where data lives when nothing is said.
@@ -125,6 +127,8 @@ pub struct Settings {
     pub signing_keys: SigningKeysSettings,
     /// Who may do what, and how much of it.
     pub access: AccessSettings,
+    /// Whose tokens are taken beside our own.
+    pub trusted_issuers: Vec<TrustedIssuerSettings>,
     /// How often one source address may call, in requests a minute.
     pub rate_limits: RateLimitsSettings,
     /// The record of what happened.
@@ -161,6 +165,7 @@ impl Settings {
             cache: CacheSettings::default(),
             signing_keys: SigningKeysSettings::default(),
             access: AccessSettings::default(),
+            trusted_issuers: Vec::new(),
             rate_limits: RateLimitsSettings::default(),
             audit: AuditSettings::default(),
             sweeper: SweeperSettings::default(),
@@ -187,6 +192,7 @@ impl Settings {
         self.store.conflicts(&mut found);
         self.messages.conflicts(&mut found);
         self.telemetry.conflicts(&mut found);
+        trusted_issuers::conflicts(self, &mut found);
         if self.http.listen == self.management.listen && self.http.listen.port() != 0 {
             let message = format!(
                 "is {}, as `http.listen` is: health and metrics need a listener of their own",

@@ -1,7 +1,7 @@
-//! `symbolon token inspect|verify`: what a token says, and which check fails (Z10).
+//! `symbolon token inspect|verify|mint`: what a token says, which check fails, and one for a test (Z10).
 //!
-//! `inspect` trusts nothing and asks nobody; `verify` checks a session token as the service would, but for the
-//! client binding, which an operator does not have.
+//! `inspect` trusts nothing and asks nobody; `verify` checks a token as the service would, but for what an operator does not
+//! have: a session's client binding, and the address that a token is shown from.
 
 use std::{
     fs,
@@ -13,9 +13,17 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value as Json;
-use symbolon_domain::sessions::{Explanation, SessionClaims, SessionState};
+use symbolon_domain::{
+    access_tokens::{AccessTokenClaims, MintRequest},
+    api_keys::Scopes,
+    clock::Timestamp,
+    sessions::{Explanation, SessionClaims, SessionState},
+    signing_keys::JwtType,
+    trusted_issuers::ExternalIdentity,
+};
 
-use crate::arguments::TokenArguments;
+use crate::accounts::operator;
+use crate::arguments::{MintArguments, TokenArguments};
 use crate::output::Output;
 use crate::wiring::Service;
 use crate::{CommandError, CommandResult};
@@ -31,13 +39,34 @@ struct Inspection {
     note: &'static str,
 }
 
-/// A session token that counts, or would.
+/// A token of ours that counts, or would.
 #[derive(Serialize)]
-struct Verification {
+struct Verification<C> {
     result: &'static str,
     #[serde(flatten)]
-    claims: SessionClaims,
+    claims: C,
     note: &'static str,
+}
+
+/// A token of a trusted issuer that counts.
+#[derive(Serialize)]
+struct ExternalVerification<'a> {
+    result: &'static str,
+    issuer: &'a str,
+    principal: &'a str,
+    scopes: &'a [String],
+    groups: &'a [String],
+    amr: &'a [String],
+    verified_email: bool,
+    expires: Timestamp,
+}
+
+/// A token that was made by hand, shown this once.
+#[derive(Serialize)]
+struct Minted {
+    token: String,
+    #[serde(flatten)]
+    claims: AccessTokenClaims,
 }
 
 /// Shows header and claims of a JWT.
@@ -55,13 +84,69 @@ pub fn inspect(arguments: &TokenArguments, output: &mut Output<'_>) -> CommandRe
     Ok(output.record(&Inspection { header, claims, note: "nothing of this was checked" })?)
 }
 
-/// Checks a session token and says which check fails.
+/// Checks a token by the checks of its kind and says which fails. Which kind it is, it says itself: no check is left out for it,
+/// since each kind has a type or an issuer of its own.
 ///
 /// # Errors
 /// It does not count; or it cannot be read, or the store failed.
 pub async fn verify(arguments: &TokenArguments, service: &Service, output: &mut Output<'_>) -> CommandResult {
     let token = read(arguments)?;
-    match service.sessions.explain(&token).await? {
+    let mut parts = token.expose_secret().split('.').map(part);
+    let (header, claims) = (parts.next().flatten(), parts.next().flatten());
+    let said = |part: &Option<Json>, name: &str| Some(part.as_ref()?.get(name)?.as_str()?.to_owned());
+    let issuer = said(&claims, "iss");
+    if service.trusted_issuers.list().iter().any(|trusted| issuer.as_deref() == Some(&trusted.issuer)) {
+        return verify_external(&token, service, output).await;
+    }
+    if said(&header, "typ").as_deref() == Some(JwtType::Access.as_str()) {
+        return verify_access(&token, service, output);
+    }
+    verify_session(&token, service, output).await
+}
+
+async fn verify_external(token: &SecretString, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    let identity = service.trusted_issuers.verify(token.expose_secret()).await;
+    let identity = identity.map_err(|error| CommandError::Token(error.to_string()))?;
+    let ExternalIdentity { subject, scopes, groups, amr, verified_email, expires_at, .. } = &*identity;
+    Ok(output.record(&ExternalVerification {
+        result: "active",
+        issuer: &subject.issuer,
+        principal: &subject.principal,
+        scopes,
+        groups,
+        amr,
+        verified_email: verified_email.is_some(),
+        expires: *expires_at,
+    })?)
+}
+
+fn verify_access(token: &SecretString, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    let claims = service.access_tokens.verify(token.expose_secret());
+    let claims = claims.map_err(|fault| CommandError::Token(fault.to_string()))?;
+    let note = "whom it is for, and from where it is shown, was not checked";
+    Ok(output.record(&Verification { result: "active", claims, note })?)
+}
+
+/// Makes an access token for a test.
+///
+/// # Errors
+/// It cannot be made, or that it was made cannot be written.
+pub async fn mint(arguments: &MintArguments, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    let scopes = Scopes::try_from(arguments.scopes.clone())
+        .map_err(|error| CommandError::Option { option: "scope", detail: error.to_string() })?;
+    let request = MintRequest {
+        subject: arguments.subject.clone(),
+        audience: arguments.audience.clone(),
+        scopes,
+        lifetime: arguments.expires_in.to_std(),
+    };
+    let minted = service.access_tokens.mint(&request, &operator(service)).await?;
+    let token = minted.token.expose_secret().to_owned();
+    Ok(output.record(&Minted { token, claims: minted.claims })?)
+}
+
+async fn verify_session(token: &SecretString, service: &Service, output: &mut Output<'_>) -> CommandResult {
+    match service.sessions.explain(token).await? {
         Explanation::Fault(fault) => Err(CommandError::Token(fault.to_string())),
         Explanation::UnknownSession(_) => Err(CommandError::Token("there is no such session".to_owned())),
         Explanation::Session(_, _, SessionState::Revoked) => {
@@ -71,6 +156,7 @@ pub async fn verify(arguments: &TokenArguments, service: &Service, output: &mut 
             Err(CommandError::Token("its session has expired".to_owned()))
         }
         Explanation::Session(claims, _, SessionState::Active) => {
+            let claims: SessionClaims = claims;
             let note = "the client binding was not checked";
             Ok(output.record(&Verification { result: "active", claims, note })?)
         }

@@ -10,6 +10,7 @@ use symbolon_adapters::{
 };
 use symbolon_domain::{
     access::Access,
+    access_tokens::{AccessTokenPorts, AccessTokens},
     accounts::{AccountPorts, Accounts},
     api_keys::ApiKeys,
     audit::{Audit, Refusals},
@@ -29,6 +30,7 @@ use symbolon_domain::{
     signing_keys::{SigningKeyPorts, SigningKeyStore, SigningKeys, SigningKeysError, TokenKeys},
     store::Store,
     sweeper::Sweeper,
+    trusted_issuers::TrustedIssuers,
 };
 
 use self::store::Opened;
@@ -42,6 +44,7 @@ pub(crate) mod files;
 mod master_key;
 mod settings;
 pub(crate) mod store;
+pub(crate) mod trusted_issuers;
 
 pub use self::error::WiringError;
 
@@ -86,6 +89,10 @@ impl Surroundings {
 pub struct Service {
     /// Who may do what.
     pub access: Access,
+    /// Access tokens of ours.
+    pub access_tokens: AccessTokens,
+    /// Whose tokens are taken beside our own.
+    pub trusted_issuers: Arc<TrustedIssuers>,
     /// Accounts.
     pub accounts: Accounts,
     /// Invitations.
@@ -177,8 +184,7 @@ async fn assemble(
 ) -> Result<Service, WiringError> {
     let Surroundings { clock, entropy, around_email } = surroundings;
     let peppers = Peppers::load(&*store, &sealer, &*entropy).await?;
-    let hasher = PasswordHashPool::new(settings::hashing(configured), Arc::clone(&entropy));
-    let hasher = Arc::new(hasher.map_err(WiringError::Hashing)?);
+    let hasher = Arc::new(hasher(configured, &entropy)?);
     let jwt = Arc::new(JwtKeys::new());
     let tokens: Arc<dyn TokenKeys> = jwt.clone();
     let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
@@ -207,6 +213,8 @@ async fn assemble(
     let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
     Ok(Service {
         access,
+        access_tokens: access_tokens(configured, &tokens, &store, (&clock, &entropy)),
+        trusted_issuers: Arc::new(trusted_issuers::trusted_issuers(configured, &clock)?),
         api_keys,
         accounts: accounts(&sign_up, &store, &refusals, &revocations),
         invitations: invitations(&sign_up, &store, &refusals, configured),
@@ -232,6 +240,10 @@ async fn assemble(
         clock,
         entropy,
     })
+}
+
+fn hasher(configured: &Settings, entropy: &Arc<dyn Entropy>) -> Result<PasswordHashPool, WiringError> {
+    PasswordHashPool::new(settings::hashing(configured), Arc::clone(entropy)).map_err(WiringError::Hashing)
 }
 
 fn outbox(
@@ -268,6 +280,21 @@ fn sessions(
         entropy: Arc::clone(entropy),
     };
     Sessions::new(ports, settings::sessions(configured))
+}
+
+fn access_tokens(
+    configured: &Settings,
+    tokens: &Arc<dyn TokenKeys>,
+    store: &Arc<dyn Store>,
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+) -> AccessTokens {
+    let ports = AccessTokenPorts {
+        tokens: Arc::clone(tokens),
+        audit: store.clone(),
+        clock: Arc::clone(clock),
+        entropy: Arc::clone(entropy),
+    };
+    AccessTokens::new(ports, &configured.http.public_url.to_string())
 }
 
 fn codes(

@@ -30,9 +30,13 @@ pub mod sign_in;
 pub mod sign_up;
 
 // What they then hold.
+pub mod access_tokens;
 pub mod api_keys;
 pub mod sessions;
 pub mod signing_keys;
+
+// Whom others vouch for.
+pub mod trusted_issuers;
 
 // Who may do what with whose things.
 pub mod access;

@@ -47,6 +47,7 @@ const LAYERS: &[Layer] = &[
             "completions",
             "config",
             "doctor",
+            "issuer",
             "keys",
             "lib",
             "logging",

@@ -10,10 +10,10 @@ const DEEPEST: usize = 32;
 
 /// The text is no such object.
 #[derive(Debug)]
-pub(super) struct NotStrict;
+pub(crate) struct NotStrict;
 
 /// Is this one JSON object, no member of which is named twice at any depth, no deeper than 32?
-pub(super) fn check_object(json: &[u8]) -> Result<(), NotStrict> {
+pub(crate) fn check_object(json: &[u8]) -> Result<(), NotStrict> {
     if !json.starts_with(b"{") {
         return Err(NotStrict);
     }

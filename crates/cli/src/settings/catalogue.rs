@@ -27,6 +27,8 @@ pub struct Key {
     maximum_length: Option<u64>,
     choices: Vec<String>,
     secret: bool,
+    /// Of a list of tables: the names of their settings.
+    item_names: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,6 +152,7 @@ impl Key {
             maximum_length: length("maxLength", "maxItems"),
             choices: choices(schema),
             secret: schema.get("writeOnly") == Some(&Json::Bool(true)),
+            item_names: item_names(schema),
         }
     }
 
@@ -157,6 +160,11 @@ impl Key {
     #[must_use]
     pub fn is_secret(&self) -> bool {
         self.secret
+    }
+
+    /// Whether the tables of this list have a setting of this name.
+    pub(super) fn has_in_items(&self, name: &str) -> bool {
+        self.item_names.iter().any(|known| known == name)
     }
 
     /// Reads a text, from the environment or a flag, as the kind of value that this key takes. A list may be written
@@ -274,6 +282,11 @@ fn choices(schema: &Map<String, Json>) -> Vec<String> {
         .flatten()
         .filter_map(|choice| choice.get("const"));
     listed.chain(described).filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
+fn item_names(schema: &Map<String, Json>) -> Vec<String> {
+    let properties = schema.get("items").and_then(|items| items.get("properties")).and_then(Json::as_object);
+    properties.map_or_else(Vec::new, |properties| properties.keys().cloned().collect())
 }
 
 fn integer(value: &Value) -> Option<i128> {

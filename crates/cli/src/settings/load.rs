@@ -208,10 +208,14 @@ fn parse_alone(key: &Key, path: &str, value: &Value) -> Result<(), String> {
     if key.is_secret() {
         return Err(format!("must be {}", key.expectation()));
     }
-    // What follows the key itself is the place inside a list. Names inside an item are the writer's own text.
-    let place = error.path.get(path.split('.').count()).and_then(|place| place.parse::<usize>().ok());
+    // What follows the key itself is the place inside a list, and a setting of the table there. Other names are the
+    // writer's own text.
+    let mut inside = error.path.iter().skip(path.split('.').count());
+    let place = inside.next().and_then(|place| place.parse::<usize>().ok());
     let place = place.map_or_else(String::new, |index| format!("item {index}: "));
-    Err(format!("{place}{}", without_value(&error.kind)))
+    let name = inside.next().filter(|name| key.has_in_items(name));
+    let name = name.map_or_else(String::new, |name| format!("`{name}` "));
+    Err(format!("{place}{name}{}", without_value(&error.kind)))
 }
 
 /// What is wrong, in our own types' words; of the deserializer's words only what it expected, for what it found may be
@@ -224,6 +228,7 @@ fn without_value(kind: &Kind) -> String {
         | Kind::InvalidLength(_, expected) => {
             format!("must be {expected}")
         }
+        Kind::MissingField(name) => format!("lacks `{name}`"),
         Kind::UnknownVariant(_, expected) | Kind::UnknownField(_, expected) => {
             format!("must be given as one of: {}", expected.join(", "))
         }

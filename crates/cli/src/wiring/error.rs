@@ -6,7 +6,9 @@ use symbolon_adapters::{
     password_hash::PasswordHashPoolError, policy_cedar::PolicyProblem, seal::MasterKeyError,
     store_fault::StoreFault, templates::TemplateProblem,
 };
-use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError};
+use symbolon_domain::{
+    sealing::PepperError, signing_keys::SigningKeysError, trusted_issuers::IssuerKeysError,
+};
 
 /// Why the service could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,9 @@ pub enum WiringError {
     /// This build was made without it.
     #[error("this build lacks {0}")]
     NotCompiledIn(String),
+    /// The keys of trusted issuers cannot be asked for.
+    #[error("trusted_issuers: {0}")]
+    IssuerKeys(#[source] IssuerKeysError),
     /// A master key cannot be read or made.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),

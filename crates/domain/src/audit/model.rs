@@ -8,7 +8,7 @@ use crate::{
     entropy::Entropy,
     id::{
         AccountId, ApiKeyId, AuditEventId, CeremonyId, InvitationId, MessageId, RequestId, SessionId,
-        SigningKeyId,
+        SigningKeyId, TokenId,
     },
 };
 
@@ -91,6 +91,8 @@ impl Act {
     pub const MESSAGE_RETRIED: Self = Self::named("message.retried");
     /// A test message was handed to the carrier (M4).
     pub const MESSAGE_TEST_SENT: Self = Self::named("message.test_sent");
+    /// An operator made an access token by hand (Z10).
+    pub const ACCESS_TOKEN_MINTED: Self = Self::named("access_token.minted");
     /// A signing key was made.
     pub const SIGNING_KEY_CREATED: Self = Self::named("signing_key.created");
     /// A signing key was retired by hand.
@@ -140,6 +142,7 @@ impl Act {
         Self::MESSAGE_DROPPED,
         Self::MESSAGE_RETRIED,
         Self::MESSAGE_TEST_SENT,
+        Self::ACCESS_TOKEN_MINTED,
         Self::SIGNING_KEY_CREATED,
         Self::SIGNING_KEY_RETIRED,
         Self::SIGNING_KEY_DELETED,
@@ -231,6 +234,7 @@ subjects! {
     ApiKeyId => "api_key";
     MessageId => "message";
     SigningKeyId => "signing_key";
+    TokenId => "token";
 }
 
 /// One row of the audit log.

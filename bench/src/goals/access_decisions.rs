@@ -1,39 +1,51 @@
-//! G-11: how long one decision takes under 1, 100 and 1,000 policies. `cargo bench -p symbolon-adapters --bench access_policy`
-//! prints it; nothing fails by time.
+//! G-11: how long one decision takes under 1, 100 and 1,000 policies.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "a measurement reads a stopwatch, speaks on standard output, and stops where it cannot go on"
-)]
-
-use std::{fmt::Write as _, fs, hint::black_box, time::Instant};
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
 
 use symbolon_adapters::policy_cedar::CedarPolicies;
-use symbolon_domain::{
-    access::{AccessPolicy as _, Action, DecisionRole, ItemClass, Items, Party, PolicyRequest, Visibility},
-    id::AccountId,
+use symbolon_domain::access::{
+    AccessPolicy as _, Action, DecisionRole, ItemClass, Items, Party, PolicyRequest, Visibility,
 };
+use symbolon_domain::id::AccountId;
 
-const DECISIONS: u32 = 20_000;
-const ROUNDS: usize = 5;
+use crate::failure::{Failure, Outcome};
+use crate::options::Options;
+use crate::raw;
+use crate::report::{Goal, Row, Unit};
 
-fn main() {
-    println!("{:>8}  {:>12}  {:>8}  {:>26}", "policies", "per decision", "goal", "all of them in scope");
-    for (count, goal) in [(1, 20), (100, 60), (1_000, 400)] {
-        let (spread, in_scope) = (measure(&spread(count)), measure(&in_scope(count)));
-        println!("{count:>8}  {spread:>9.1} µs  {goal:>5} µs  {in_scope:>23.1} µs");
-    }
+pub(super) fn measure(options: &Options) -> Outcome<Vec<Row>> {
+    let rows = [
+        ("a decision, 1 policy", 1, 20.0),
+        ("a decision, 100 policies", 100, 60.0),
+        ("a decision, 1,000 policies", 1_000, 400.0),
+    ];
+    rows.into_iter().map(|(work, count, most)| row(work, count, most, options)).collect()
 }
 
-/// The median of a few rounds, in microseconds.
-fn measure(policies: &str) -> f64 {
-    let directory = tempfile::tempdir().expect("a directory");
-    fs::write(directory.path().join("many.cedar"), policies).expect("a file");
-    let items = Items::new([("object".to_owned(), ItemClass::Shareable)]).expect("kinds");
-    let (policies, _) = CedarPolicies::load(Some(directory.path()), &items).expect("policies");
-    let item = items.find("object").expect("a kind");
+fn row(work: &'static str, count: usize, most: f64, options: &Options) -> Outcome<Row> {
+    let all_in_scope = microseconds(&in_scope(count), options)?;
+    Ok(Row {
+        id: "G-11",
+        work,
+        figure: microseconds(&spread(count), options)?,
+        unit: Unit::Microseconds,
+        detail: format!("{all_in_scope:.0} µs where all of them are in scope"),
+        reference: None,
+        goal: Goal::AtMost(most),
+    })
+}
+
+/// What one decision takes under these policies.
+fn microseconds(policies: &str, options: &Options) -> Outcome<f64> {
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join("many.cedar"), policies)?;
+    let kinds = Items::new([("object".to_owned(), ItemClass::Shareable)]);
+    let items = kinds.map_err(|_| Failure::missing("kind of item"))?;
+    let loaded = CedarPolicies::load(Some(directory.path()), &items);
+    let (policies, _) = loaded.map_err(|problems| Failure(format!("{problems:?}")))?;
+    let item = items.find("object").ok_or_else(|| Failure::missing("kind of item"))?;
     let [asking, other] = [1, 2].map(|number| AccountId::from_bytes([number; 16]));
     let request = PolicyRequest {
         who: Party { account: Some(asking), role: DecisionRole::Authenticated },
@@ -43,17 +55,16 @@ fn measure(policies: &str) -> f64 {
         visibility: Visibility::Shared,
         shared_with: &[other, asking],
     };
-    let mut rounds: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            for _ in 0..DECISIONS {
-                black_box(policies.judge(black_box(&request)).expect("a ruling"));
-            }
-            start.elapsed().as_secs_f64() * 1e6 / f64::from(DECISIONS)
-        })
-        .collect();
-    rounds.sort_by(f64::total_cmp);
-    rounds.get(ROUNDS / 2).copied().unwrap_or_default()
+    let duration = options.time(1);
+    let rate = raw::middle(|| {
+        let decide = || {
+            let ruling = policies.judge(black_box(&request));
+            black_box(ruling.map_err(|_| Failure::missing("ruling"))?);
+            Ok(())
+        };
+        raw::turns(decide, duration)
+    })?;
+    Ok(1e6 / rate)
 }
 
 /// One that decides, and others spread evenly over roles, actions and kinds of items, as a large set is.

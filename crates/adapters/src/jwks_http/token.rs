@@ -1,0 +1,59 @@
+//! A token of another issuer taken apart, nothing of it believed (C53, C54).
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use symbolon_domain::{signing_keys::TokenFault, trusted_issuers::IssuerTokenFault};
+
+use crate::jwt::{LONGEST_TOKEN, Parts, strict_json};
+
+/// The types that access and ID tokens have, of which none is one of our own kinds (C52).
+const TYPES: &[&str] = &["JWT", "at+jwt", "application/at+jwt"];
+
+pub(super) struct Token<'a> {
+    pub(super) header: Header,
+    pub(super) parts: Parts<'a>,
+}
+
+/// What is needed of a header. A key in it, or an address where one could be had, is not even looked at.
+#[derive(Deserialize)]
+pub(super) struct Header {
+    pub(super) alg: String,
+    pub(super) kid: String,
+    typ: Option<String>,
+    crit: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Claims<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+}
+
+impl<'a> Token<'a> {
+    pub(super) fn read(token: &'a str) -> Result<Self, IssuerTokenFault> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(IssuerTokenFault::TooLong);
+        }
+        let parts = Parts::split(token).map_err(|_: TokenFault| IssuerTokenFault::Format)?;
+        strict_json::check_object(&parts.header).map_err(|_| IssuerTokenFault::Header)?;
+        let header: Header = serde_json::from_slice(&parts.header).map_err(|_| IssuerTokenFault::Header)?;
+        if header.crit.is_some() {
+            return Err(IssuerTokenFault::Header);
+        }
+        let is_known = |typ: &str| TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ));
+        if !header.typ.as_deref().is_none_or(is_known) {
+            return Err(IssuerTokenFault::Type);
+        }
+        strict_json::check_object(&parts.claims).map_err(|_| IssuerTokenFault::Claims)?;
+        Ok(Self { header, parts })
+    }
+
+    /// Who says that it issued it: only good for finding the keys that may prove it.
+    pub(super) fn issuer(&self) -> Result<Cow<'_, str>, IssuerTokenFault> {
+        let claims: Claims<'_> =
+            serde_json::from_slice(&self.parts.claims).map_err(|_| IssuerTokenFault::Claims)?;
+        Ok(claims.iss)
+    }
+}
