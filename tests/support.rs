@@ -13,7 +13,7 @@ pub(crate) mod smtp;
 pub(crate) mod user;
 
 pub(crate) use self::{
-    app::{TestApp, code_in, digits_in, token_in},
+    app::{TestApp, code_in, digits_in, tampered, token_in},
     binary::{
         Binary, command, command_of, command_of_program, directory, mail_to, previous_program, program,
     },

@@ -10,7 +10,7 @@ use symbolon_domain::{accounts::AccountChange, actor::Role};
 use crate::support::{
     Answer,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    SignedIn, TestApp,
+    SignedIn, TestApp, tampered,
 };
 
 mod cache;
@@ -203,7 +203,7 @@ async fn every_kind_of_no_is_the_same(#[values(Sqlite, Postgres, Dynamodb)] on: 
     let ended = Key::issue(&ada, json!({})).await;
     ada.call("DELETE", &format!("/v1/api-keys/{}", ended.id)).send().await.expect(204);
     let late = Key::issue(&ada, json!({"not_before": 60})).await;
-    let tampered = format!("{}A{}", &key.api_key[..60], &key.api_key[61..]);
+    let tampered = tampered(&key.api_key, 60);
     let bodies = [
         json!({"api_key": key.api_key, "expect": {"audience": "https://api.example.com"}}),
         json!({"api_key": key.api_key, "expect": {"subject": "/v2"}}),

@@ -237,6 +237,12 @@ pub(crate) fn code_in(text: &str) -> String {
     digits_in(text, 6)
 }
 
+/// A credential with one character of it changed.
+pub(crate) fn tampered(credential: &str, at: usize) -> String {
+    let other = if credential[at..].starts_with('A') { 'B' } else { 'A' };
+    format!("{}{other}{}", &credential[..at], &credential[at + 1..])
+}
+
 /// The only token of this kind (`sym_pr_`) in a text, whether it stands by itself or behind a link.
 pub(crate) fn token_in(text: &str, kind: &str) -> String {
     assert_eq!(text.matches(kind).count(), 1, "one token and no more");
