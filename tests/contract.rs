@@ -9,8 +9,10 @@ use symbolon_domain::{
     accounts::{AccountState, AccountStore},
     api_keys::ApiKeyStore,
     audit::AuditStore,
+    device_tokens::DeviceTokenStore,
     id::AccountId,
     invitations::InvitationStore,
+    licenses::LicenseStore,
     one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore,
     passwords::PasswordStore,
@@ -26,8 +28,10 @@ use symbolon_domain::{
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod device_tokens;
 pub(crate) mod given;
 pub(crate) mod invitations;
+pub(crate) mod licenses;
 pub(crate) mod one_time_codes;
 pub(crate) mod outbox;
 pub(crate) mod passwords;
@@ -44,6 +48,8 @@ pub(crate) mod sweeper;
 pub(crate) struct Stores {
     pub(crate) accounts: Arc<dyn AccountStore>,
     pub(crate) api_keys: Arc<dyn ApiKeyStore>,
+    pub(crate) licenses: Arc<dyn LicenseStore>,
+    pub(crate) device_tokens: Arc<dyn DeviceTokenStore>,
     pub(crate) invitations: Arc<dyn InvitationStore>,
     pub(crate) sign_ups: Arc<dyn SignUpStore>,
     pub(crate) sign_ins: Arc<dyn SignInStore>,
@@ -309,6 +315,40 @@ macro_rules! every_suite {
             reuse_in_one_family_leaves_the_others,
             reuse_after_the_end_of_the_newest_key_is_detected_once,
         }
+        $crate::contract::suite! { $open, licenses:
+            a_license_is_found_as_it_was_granted,
+            the_best_license_ends_last,
+            what_does_not_count_is_not_held,
+            a_license_is_revoked_and_stays_so,
+            of_many_revocations_of_a_license_the_first_stays,
+            licenses_are_listed_newest_first_page_by_page,
+        }
+        $crate::contract::suite! { $open, device_tokens:
+            a_request_is_paid_for_and_judged,
+            a_request_has_five_guesses,
+            of_a_thousand_guesses_at_a_request_five_are_judged,
+            a_request_ends_at_its_very_end,
+            a_newer_request_takes_the_place_of_an_older_one,
+            of_many_requests_of_one_device_one_is_left,
+            a_request_of_a_slower_clock_takes_its_place,
+            a_user_has_five_requests_in_the_window,
+            a_claim_is_written_once,
+            of_many_claims_of_one_request_one_wins,
+            a_claim_takes_the_place_of_the_devices_token,
+            nothing_is_claimed_for_a_closed_account,
+            device_tokens_end_with_their_accounts_rights,
+            device_tokens_end_with_their_license,
+            a_token_is_exchanged_once,
+            of_many_exchanges_of_one_token_one_wins,
+            only_a_token_that_counts_is_exchanged,
+            a_device_token_is_revoked,
+            device_tokens_are_listed_newest_first_while_they_count,
+            a_license_has_so_many_seats,
+            a_seat_is_free_at_the_end_of_its_token,
+            a_device_keeps_its_seat,
+            a_seat_of_the_license_before_is_given_back,
+            of_many_claims_at_once_as_many_win_as_there_are_seats,
+        }
         $crate::contract::suite! { $open, signing_keys:
             there_are_no_keys_at_first,
             a_key_is_found_as_it_was_written,
@@ -379,6 +419,7 @@ macro_rules! sweeping {
             $crate::contract::suite! { $open, sweeper:
                 what_has_ended_is_swept_when_its_time_is_over,
                 keys_are_swept_when_the_time_of_their_family_is_over,
+                device_tokens_are_swept_when_their_time_is_over,
                 a_step_takes_so_much_of_each_kind_and_no_more,
                 of_many_nodes_one_sweeps,
                 another_takes_over_when_the_lease_has_ended,

@@ -10,6 +10,7 @@ mod client;
 mod clocks;
 mod codes;
 mod cookies;
+mod device_tokens;
 mod interoperability;
 mod invitations;
 mod limits;

@@ -34,6 +34,8 @@ fn stores(store: &Arc<DynamoStore>, options: DynamoOptions) -> Stores {
     Stores {
         accounts: store.clone(),
         api_keys: store.clone(),
+        licenses: store.clone(),
+        device_tokens: store.clone(),
         invitations: store.clone(),
         sign_ups: store.clone(),
         sign_ins: store.clone(),

@@ -14,6 +14,16 @@ fn walk() -> String {
     blocks.join("\n")
 }
 
+/// What each answer in this output said of a token.
+fn active(output: &str) -> Vec<bool> {
+    let answer = |line: &str| match line.trim().trim_end_matches(',') {
+        "\"active\": true" => Some(true),
+        "\"active\": false" => Some(false),
+        _ => None,
+    };
+    output.lines().filter_map(answer).collect()
+}
+
 /// The README's one command that runs it names the one binary there is to run.
 #[test]
 fn the_run_command_finds_its_binary() {
@@ -32,7 +42,7 @@ fn the_run_command_finds_its_binary() {
     assert_eq!(names, ["symbolon"]);
 }
 
-/// S1, S6, S7, S9, S10, S11, M5, K1, K5, K8, K9: the walk in the README works exactly as printed, but for the port; its mail is a file,
+/// S1, S6, S7, S9, S10, S11, M5, D1, D5, D7, D10, D11, L3, K1, K5, K8, K9: the walk in the README works exactly as printed, but for the port; its mail is a file,
 /// as it is out of the box.
 #[test]
 fn the_walk_in_the_readme_works_as_printed() {
@@ -59,18 +69,11 @@ fn the_walk_in_the_readme_works_as_printed() {
     assert!(said.contains("\"value\": \"ada@example.org\""));
     assert!(said.contains("\"state\": \"active\""));
     let (sessions, keys) = said.split_once("\"api_key\": \"sym_ak_v4.local.").unwrap();
-    let verified_last = sessions.rfind("\"active\": false").unwrap();
-    assert!(verified_last > sessions.find("\"active\": true").unwrap(), "signing out is the last word");
+    // The session before and after signing out; the device token shown by its device, by another, and once it is revoked.
+    assert_eq!(active(sessions), [true, false, true, false, false]);
+    assert!(sessions.contains("\"device_id\": \"adas-laptop-7f3a\"") && sessions.contains("\"export\""));
     // A key that counts; one without the scope; a reuse that is caught; a family that has ended.
-    let answers: Vec<bool> = keys
-        .lines()
-        .filter_map(|line| match line.trim().trim_end_matches(',') {
-            "\"active\": true" => Some(true),
-            "\"active\": false" => Some(false),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(answers, [true, false, false]);
+    assert_eq!(active(keys), [true, false, false]);
     assert!(keys.contains("\"The token does not count\"") && keys.contains("\"revoked\": 0"));
     assert!(keys.contains("nightly import"));
     for act in ["sign_up.started", "sign_up.completed", "session.refreshed", "session.revoked"] {

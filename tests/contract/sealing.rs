@@ -2,6 +2,7 @@
 
 use symbolon_domain::{
     audit::Act,
+    device_tokens::{ClaimOutcome, NewTokenRequest},
     effects::Effects,
     entropy::random_bytes,
     id::SigningKeyId,
@@ -12,6 +13,7 @@ use symbolon_domain::{
 
 use super::{
     Stores,
+    device_tokens::{external, new_request, new_token, requested},
     given::{Drawn, MANY, at, count, event, message, race},
 };
 
@@ -78,12 +80,26 @@ async fn something_sealed(stores: &Stores) -> Vec<(SealedKind, SealedRow)> {
         let row = SealedRow { id: message.id.as_bytes().to_vec(), sealed: message.content };
         expected.push((SealedKind::Message, row));
     }
+    let mut tokens = Vec::new();
+    for second in 0..3 {
+        let (holder, device) = (external(), format!("device-number-{second}"));
+        let request =
+            NewTokenRequest { effects: Effects::default(), ..new_request(&holder, &device, at(second)) };
+        let (request, token) = (requested(stores, request).await.id, new_token(&holder, &device, at(second)));
+        let claim = stores.device_tokens.claim(request, token.clone(), None, Effects::default());
+        assert_eq!(claim.await.unwrap(), ClaimOutcome::Claimed);
+        tokens.push(token);
+    }
+    for token in tokens {
+        let row = SealedRow { id: token.id.as_bytes().to_vec(), sealed: token.secret };
+        expected.push((SealedKind::DeviceToken, row));
+    }
     expected
 }
 
 async fn all_sealed(stores: &Stores, limit: u32) -> Vec<(SealedKind, SealedRow)> {
     let mut found: Vec<(SealedKind, SealedRow)> = Vec::new();
-    for kind in [SealedKind::Pepper, SealedKind::SigningKey, SealedKind::Message] {
+    for kind in [SealedKind::Pepper, SealedKind::SigningKey, SealedKind::Message, SealedKind::DeviceToken] {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let rows = stores.sealed.sealed(kind, after.as_deref(), limit).await.unwrap();

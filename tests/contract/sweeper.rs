@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use symbolon_domain::{
     actor::Role,
     clock::Timestamp,
+    device_tokens::ReserveClaimError,
     effects::Effects,
     outbox::{FinishMessage, LeaseMessages, MessageState},
     sessions::{RefreshOutcome, RefreshRefusal},
@@ -14,6 +15,7 @@ use symbolon_domain::{
 use super::{
     Stores,
     api_keys::{self, issued},
+    device_tokens::{claimed, external, find, new_request, new_token, requested},
     given::{
         DAY, Drawn, LIMITS, MANY, MICROSECOND, at, count, everything, messages, new_sign_in, new_sign_up,
         person, race,
@@ -31,7 +33,7 @@ const LEASE: Duration = Duration::from_secs(180);
 fn sweeper(stores: &Stores, now: Timestamp) -> Sweeper {
     let clock = FixedClock::new();
     clock.set(now);
-    let settings = SweeperSettings { lease: LEASE, session_life: 90 * DAY };
+    let settings = SweeperSettings { lease: LEASE, session_life: 90 * DAY, device_token_life: DAY / 2 };
     Sweeper::new(stores.sweeper.clone(), Arc::new(clock), &Drawn, settings)
 }
 
@@ -57,8 +59,15 @@ pub(crate) async fn what_still_counts_is_not_swept(stores: &Stores) {
     stores.invitations.write(invitation.clone()).await.unwrap();
     let key = issued(stores, ada.id, at(0)).await;
     stores.api_keys.refresh(api_keys::shown(&key.token, at(60))).await.unwrap();
+    let request = requested(stores, new_request(&external(), "adas-laptop", at(0))).await;
+    let device_token = claimed(stores, new_token(&external(), "adas-telephone", at(0))).await;
     let pending = messages(stores).await.len();
 
+    sweeper(stores, request.expires_at - MICROSECOND).sweep().await.unwrap();
+    let guess = stores.device_tokens.reserve_claim(request.id, &request.holder, 5, at(1));
+    guess.await.unwrap();
+    sweeper(stores, device_token.expires_at - MICROSECOND).sweep().await.unwrap();
+    assert!(find(stores, &device_token).await.is_some());
     sweeper(stores, begun.expires_at - MICROSECOND).sweep().await.unwrap();
     stores.codes.reserve_attempt(begun.id, LIMITS, at(1)).await.unwrap();
     assert!(stores.sign_ups.find(begun.id).await.unwrap().is_some());
@@ -128,6 +137,22 @@ pub(crate) async fn what_has_ended_is_swept_when_its_time_is_over(stores: &Store
     assert!(stores.accounts.find(ada.id).await.unwrap().is_some());
 }
 
+/// D4, D12: the requests after a day, claimed or not, the token at its end, and the slots when they are free.
+pub(crate) async fn device_tokens_are_swept_when_their_time_is_over(stores: &Stores) {
+    let holder = external();
+    let request = requested(stores, new_request(&holder, "adas-laptop", at(0))).await;
+    let token = claimed(stores, new_token(&holder, "adas-telephone", at(0))).await;
+    assert_eq!(swept(stores, at(899)).await, 0);
+    assert_eq!(swept(stores, at(900) + LEASE).await, 2);
+    assert_eq!(swept(stores, token.expires_at).await, 0);
+    assert_eq!(swept(stores, token.expires_at + LEASE).await, 1);
+    assert_eq!(find(stores, &token).await, None);
+    assert_eq!(swept(stores, at(0) + DAY).await, 0);
+    assert_eq!(swept(stores, at(0) + DAY + LEASE).await, 2);
+    let guess = stores.device_tokens.reserve_claim(request.id, &holder, 5, at(1)).await;
+    assert!(matches!(guess, Err(ReserveClaimError::Unknown)), "{guess:?}");
+}
+
 /// K3, K8, K9: its slot when that is free, its used keys at the end of the family, the family when the list has forgotten it.
 pub(crate) async fn keys_are_swept_when_the_time_of_their_family_is_over(stores: &Stores) {
     let ada = person(stores, "ada@example.org", at(0)).await.id;
@@ -172,6 +197,8 @@ pub(crate) async fn a_step_takes_so_much_of_each_kind_and_no_more(stores: &Store
         sessions: horizon,
         api_key_tokens: horizon,
         api_keys: horizon,
+        token_requests: horizon,
+        device_tokens: horizon,
         messages: horizon,
     };
     // Of the sign-ups, their codes and their slots.
@@ -206,7 +233,7 @@ pub(crate) async fn another_takes_over_when_the_lease_has_ended(stores: &Stores)
 pub(crate) async fn whoever_holds_the_lease_prolongs_it(stores: &Stores) {
     let clock = Arc::new(FixedClock::new());
     clock.set(at(0));
-    let settings = SweeperSettings { lease: LEASE, session_life: 90 * DAY };
+    let settings = SweeperSettings { lease: LEASE, session_life: 90 * DAY, device_token_life: DAY / 2 };
     let holder = Sweeper::new(stores.sweeper.clone(), clock.clone(), &Drawn, settings);
     assert_eq!(holder.sweep().await.unwrap(), Swept::NOTHING);
     clock.set(at(0) + LEASE - MILLISECOND);

@@ -35,7 +35,7 @@ enum Who {
 }
 
 /// A new route must be added here, or the test fails.
-const ROUTES: [(&str, &str, Who); 43] = [
+const ROUTES: [(&str, &str, Who); 54] = [
     ("post", "/v1/sign-up", Who::Anybody),
     ("post", "/v1/sign-up/verify", Who::PreAuthorized),
     ("post", "/v1/sign-in", Who::Anybody),
@@ -56,6 +56,17 @@ const ROUTES: [(&str, &str, Who); 43] = [
     ("post", "/v1/api-keys/verify", Who::Anybody),
     ("post", "/v1/api-keys/refresh", Who::RefreshToken),
     ("post", "/oauth2/token", Who::Anybody),
+    ("post", "/v1/token-requests", Who::Session),
+    ("patch", "/v1/token-requests/{id}", Who::Session),
+    ("get", "/v1/device-tokens", Who::Session),
+    ("delete", "/v1/device-tokens/{id}", Who::Session),
+    ("post", "/v1/device-tokens/verify", Who::Anybody),
+    ("post", "/v1/device-tokens/exchange", Who::RefreshToken),
+    ("get", "/v1/forward-auth", Who::Anybody),
+    ("get", "/v1/licenses/mine", Who::Session),
+    ("get", "/v1/licenses", Who::Staff),
+    ("post", "/v1/licenses", Who::Staff),
+    ("delete", "/v1/licenses/{id}", Who::Staff),
     ("get", "/v1/account", Who::Session),
     ("patch", "/v1/account", Who::Session),
     ("put", "/v1/account/password", Who::Session),
@@ -90,6 +101,7 @@ fn accepted_body(path: &str, account_id: &str) -> Json {
         "/v1/admin/accounts/compromised" => json!({"account_ids": [account_id]}),
         "/v1/admin/accounts/{id}" => json!({"name": "Eve"}),
         "/v1/admin/accounts/{id}/role" => json!({"role": "staff"}),
+        "/v1/licenses" => json!({"subject": account_id, "product": "editor", "expires_in": 60}),
         _ => Json::Null,
     }
 }
@@ -176,7 +188,12 @@ async fn every_route_refuses_too_little_authority(#[values(Sqlite, Postgres, Dyn
                 "/v1/account/password" => {
                     json!({"current_password": PASSWORD, "new_password": "a stranger's own long password"})
                 }
-                path if path.starts_with("/v1/admin/") => {
+                "/v1/token-requests" => json!({"device_id": "adas-laptop", "user_id": ada.account_id}),
+                "/v1/device-tokens/exchange" => json!({"token": ada.token, "device_id": "adas-laptop"}),
+                path if path.starts_with("/v1/token-requests/") => {
+                    json!({"device_id": "adas-laptop", "claim_code": "1234567"})
+                }
+                path if path.starts_with("/v1/admin/") || path == "/v1/licenses" => {
                     accepted_body(&path.replace(&ada.session_id, "{id}"), &ada.account_id)
                 }
                 "/v1/access/check" => {
@@ -216,16 +233,20 @@ async fn every_administrators_route_refuses_every_lesser_role(
     let message = app.service.outbox.list(PageRequest::first()).await.unwrap().items[0].id.to_string();
     let kid = second_key(&app).await;
     let invitation = invitation(&app).await;
+    let body = accepted_body("/v1/licenses", &target.account_id);
+    let license = root.call("POST", "/v1/licenses").json(&body).send().await.expect(201).text("id");
     let everything = async || {
         let accounts = root.call("GET", "/v1/admin/accounts").send().await.expect(200).text;
         let accounts = accounts + &root.call("GET", "/v1/admin/invitations").send().await.expect(200).text;
         let accounts = accounts + &root.call("GET", "/v1/admin/signing-keys").send().await.expect(200).text;
+        let accounts = accounts + &root.call("GET", "/v1/licenses").send().await.expect(200).text;
         (accounts, app.mail_to("new@example.org").await.len(), target.is_active().await)
     };
     let call = async |caller: Option<&SignedIn<'_>>, method: &str, path: &str| {
         let id = match path {
             path if path.contains("outbox") => &message,
             path if path.contains("invitations") => &invitation,
+            path if path.contains("licenses") => &license,
             _ => &target.account_id,
         };
         let (method, filled) = (method.to_uppercase(), path.replace("{id}", id).replace("{kid}", &kid));
@@ -237,9 +258,15 @@ async fn every_administrators_route_refuses_every_lesser_role(
         if body.is_null() { call.send().await } else { call.json(&body).send().await }
     };
     let before = everything().await;
+    let administrators = ROUTES.into_iter().filter(|(_, _, who)| [Who::Staff, Who::Superuser].contains(who));
+    assert!(
+        ROUTES
+            .iter()
+            .filter(|(_, path, _)| path.starts_with("/v1/admin/"))
+            .all(|route| administrators.clone().any(|one| one == *route))
+    );
     let mut refused = 0;
-    for (method, path, who) in ROUTES.into_iter().filter(|(_, path, _)| path.starts_with("/v1/admin/")) {
-        assert!([Who::Staff, Who::Superuser].contains(&who), "{method} {path}");
+    for (method, path, who) in administrators.clone() {
         call(None, method, path).await.expect(401);
         let lesser: &[&SignedIn<'_>] = if who == Who::Superuser { &[&ada, &staff] } else { &[&ada] };
         for caller in lesser {
@@ -252,7 +279,7 @@ async fn every_administrators_route_refuses_every_lesser_role(
     let noted = app.audit().await;
     let noted = noted.iter().filter(|event| event.reason.as_deref() == Some("insufficient_role"));
     assert_eq!(noted.map(|event| event.count).sum::<u32>(), refused);
-    for (method, path, who) in ROUTES.into_iter().filter(|(_, path, _)| path.starts_with("/v1/admin/")) {
+    for (method, path, who) in administrators {
         let caller = if who == Who::Superuser { &root } else { &staff };
         let status = call(Some(caller), method, path).await.status;
         assert!([200, 201, 204].contains(&status), "{method} {path} {status}");

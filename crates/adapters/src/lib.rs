@@ -6,6 +6,7 @@ pub mod dynamodb;
 pub mod email;
 pub mod jwks_http;
 pub mod jwt;
+pub mod licenses_http;
 pub mod loopback;
 pub mod paseto;
 pub mod password_hash;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
+    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, Response,
     RestrictedExpression, Schema,
 };
 use symbolon_domain::{
@@ -19,11 +19,12 @@ use symbolon_domain::{
 };
 
 mod load;
+mod routes;
 mod slices;
 mod source;
 
 use self::slices::Slices;
-pub use self::source::PolicyProblem;
+pub use self::{routes::CedarRoutePolicies, source::PolicyProblem};
 
 /// An entity or a request that the engine does not take.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -64,18 +65,7 @@ impl CedarPolicies {
     fn rule(&self, asked: &PolicyRequest<'_>) -> Result<Ruling, Fault> {
         let (request, entities) = self.vocabulary.question(asked, None)?;
         let policies = known(self.slices.find(asked.who.role, asked.action, asked.item))?;
-        let response = self.authorizer.is_authorized(&request, policies, &entities);
-        if let Some(error) = response.diagnostics().errors().next() {
-            return Err(Box::new(error.clone()));
-        }
-        let reasons = response.diagnostics().reason();
-        let mut policies: Vec<PolicyId> = reasons.filter_map(|id| self.names.get(id)).cloned().collect();
-        policies.sort_unstable();
-        Ok(match response.decision() {
-            Decision::Allow => Ruling::Permitted(policies),
-            Decision::Deny if policies.is_empty() => Ruling::NotPermitted,
-            Decision::Deny => Ruling::Forbidden(policies),
-        })
+        ruling(&self.authorizer.is_authorized(&request, policies, &entities), &self.names)
     }
 }
 
@@ -157,6 +147,21 @@ impl Vocabulary {
         let role = known(self.roles.get(&party.role))?.clone();
         Ok(Entity::new_no_attrs(uid.clone(), HashSet::from([role])))
     }
+}
+
+/// What the engine's answer says. It has left out a policy that it could not evaluate, so that there is none then.
+fn ruling(response: &Response, names: &HashMap<cedar_policy::PolicyId, PolicyId>) -> Result<Ruling, Fault> {
+    if let Some(error) = response.diagnostics().errors().next() {
+        return Err(Box::new(error.clone()));
+    }
+    let reasons = response.diagnostics().reason();
+    let mut policies: Vec<PolicyId> = reasons.filter_map(|id| names.get(id)).cloned().collect();
+    policies.sort_unstable();
+    Ok(match response.decision() {
+        Decision::Allow => Ruling::Permitted(policies),
+        Decision::Deny if policies.is_empty() => Ruling::NotPermitted,
+        Decision::Deny => Ruling::Forbidden(policies),
+    })
 }
 
 fn entities<T: Copy + Eq + std::hash::Hash>(

@@ -7,7 +7,9 @@
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod device_tokens;
 pub(crate) mod invitations;
+pub(crate) mod licenses;
 pub(crate) mod one_time_codes;
 pub(crate) mod outbox;
 pub(crate) mod passwords;
@@ -32,6 +34,7 @@ macro_rules! migrations {
             4 "recovery" "0004_recovery.sql",
             5 "invitations" "0005_invitations.sql",
             6 "api_keys" "0006_api_keys.sql",
+            7 "device_tokens" "0007_device_tokens.sql",
         }
     };
     ($engine:literal: $($version:literal $name:literal $file:literal,)+) => {

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 mod claims;
-mod request;
+pub(crate) mod request;
 
 use self::{
     claims::ApiKeyClaimsBody,

@@ -12,7 +12,7 @@ use axum::{
 use symbolon_domain::{actor::Origin, id::RequestId};
 
 use crate::{
-    Api,
+    Api, authorizer,
     caller::forwarded::{client_address, is_forwarded},
     cors,
     fields::{ReadingBody, collect},
@@ -29,7 +29,8 @@ pub(crate) async fn boundary(State(api): State<Arc<Api>>, mut request: Request, 
     let request_id = origin.request_id;
     let observed = Observed::begin(&api, &request, &origin);
     let cors_origin = cors::listed_origin(&request, &api.settings.allowed_origins);
-    let preflight = cors::preflight(&request);
+    // An `OPTIONS` that a gateway passes on is its client's: a friendly answer would let it through.
+    let preflight = if authorizer::is_question(&request) { None } else { cors::preflight(&request) };
     let is_preflight = preflight.is_some();
     let admitted = admit(&api, &request, &observed, &origin);
     let answered = match (admitted, preflight) {
@@ -57,6 +58,9 @@ pub(crate) async fn boundary(State(api): State<Arc<Api>>, mut request: Request, 
 fn admit(api: &Api, request: &Request, observed: &Observed, origin: &Origin) -> Result<(), Problem> {
     headers::check_size(request)?;
     headers::check_host(request)?;
+    if authorizer::is_gateways_question(api, request) {
+        return Ok(());
+    }
     let source = origin
         .ip
         .map(|ip| if is_forwarded(request.headers()) { Source::Forwarded(ip) } else { Source::Direct(ip) });
@@ -67,7 +71,14 @@ fn admit(api: &Api, request: &Request, observed: &Observed, origin: &Origin) -> 
 async fn in_time(api: &Api, mut request: Request, next: Next) -> Response {
     let reading = ReadingBody::default();
     request.extensions_mut().insert(reading.clone());
-    let answering = async { next.run(collect(request, api.settings.body_limit).await).await };
+    let answering = async {
+        let request = if authorizer::is_question(&request) {
+            request
+        } else {
+            collect(request, api.settings.body_limit).await
+        };
+        next.run(request).await
+    };
     match tokio::time::timeout(api.settings.request_timeout, answering).await {
         Ok(response) => response,
         Err(_) if reading.is_under_way() => Problem::new(ProblemType::RequestTimeout).into_response(),

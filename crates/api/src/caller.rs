@@ -19,6 +19,7 @@ use symbolon_domain::{
 pub(crate) mod administrator;
 pub(crate) mod cookies;
 pub(crate) mod forwarded;
+pub(crate) mod holder;
 pub(crate) mod page_origin;
 
 use crate::{
@@ -160,7 +161,7 @@ fn origin(parts: &Parts) -> Result<Origin, Problem> {
 }
 
 /// The token of the `Authorization` header (RFC 6750, section 2.1); none when there is no such header.
-fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Problem> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<SecretString>, Problem> {
     let Some(value) = only(headers, header::AUTHORIZATION.as_str())? else { return Ok(None) };
     match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token_of(token.trim()).map(Some),
@@ -178,7 +179,7 @@ fn binding(headers: &HeaderMap) -> Result<Option<Shown>, Problem> {
 }
 
 /// The one header of this name. Two of them, or one that is not ASCII, prove nothing.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -187,7 +188,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Probl
     }
 }
 
-fn token_of(text: &str) -> Result<SecretString, Problem> {
+pub(crate) fn token_of(text: &str) -> Result<SecretString, Problem> {
     if text.is_empty() || text.len() > LONGEST_TOKEN {
         Err(Problem::new(ProblemType::InvalidToken))
     } else {

@@ -4,7 +4,7 @@
 //! or left over at the end is a fault with a JSON pointer. Text goes straight into a [`SecretString`]: whether it is
 //! a secret is known only to who asked for it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
 use axum::{
     extract::{FromRequest, Request},
@@ -296,6 +296,24 @@ impl Fields {
 /// Reads text that its type can parse, with one fault for all that it refuses.
 pub(crate) fn parsed<T: std::str::FromStr>(text: &SecretString, detail: &'static str) -> Result<T, Fault> {
     text.expose_secret().parse().map_err(|_| Fault::new(Slug::InvalidFormat, detail))
+}
+
+/// Reads text of a type that has a shortest and a longest one, in bytes.
+pub(crate) fn sized<T>(text: &SecretString, lengths: &RangeInclusive<usize>) -> Result<T, Fault>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = text.expose_secret();
+    text.parse::<T>().map_err(|error| {
+        let slug = if text.len() < *lengths.start() {
+            Slug::Insufficient
+        } else if text.len() > *lengths.end() {
+            Slug::Overflow
+        } else {
+            Slug::InvalidFormat
+        };
+        Fault::new(slug, error.to_string())
+    })
 }
 
 /// The parameters of a query, read like the members of a body.

@@ -10,8 +10,10 @@ use symbolon_domain::{
     access::Access,
     accounts::Accounts,
     api_keys::ApiKeys,
-    audit::Audit,
+    audit::{Audit, Refusals},
+    authorizer::Authorizer,
     clock::Clock,
+    device_tokens::DeviceTokens,
     entropy::Entropy,
     invitations::Invitations,
     outbox::Outbox,
@@ -22,6 +24,7 @@ use symbolon_domain::{
     sign_in::SignIn,
     sign_up::SignUp,
     signing_keys::{SigningKeys, TokenKeys},
+    trusted_issuers::TrustedIssuers,
 };
 
 // What every request meets, from the wire inwards.
@@ -42,8 +45,11 @@ mod access;
 mod accounts;
 mod api_keys;
 mod audit;
+mod authorizer;
 mod ceremony;
+mod device_tokens;
 mod invitations;
+mod licenses;
 mod oauth;
 mod outbox;
 mod passwords;
@@ -64,6 +70,7 @@ pub mod test_mode;
 mod tests;
 
 pub use self::{
+    authorizer::describe,
     metrics::{Gauge, Metrics},
     openapi::openapi,
     router::router,
@@ -76,6 +83,8 @@ pub use self::{
 pub struct UseCases {
     /// Answers who may do what.
     pub access: Access,
+    /// Answers what gateways ask.
+    pub authorizer: Authorizer,
     /// Views, updates and administers accounts.
     pub accounts: Accounts,
     /// Writes and redeems invitations.
@@ -90,6 +99,12 @@ pub struct UseCases {
     pub passwords: Passwords,
     /// Issues, verifies, refreshes, ends and lists API keys.
     pub api_keys: ApiKeys,
+    /// Requests, claims, verifies, exchanges, ends and lists device tokens; and the licences that they stand on.
+    pub device_tokens: DeviceTokens,
+    /// The issuers whose tokens are taken beside ours.
+    pub trusted_issuers: Arc<TrustedIssuers>,
+    /// Counts the tokens of others that are refused.
+    pub refusals: Refusals,
     /// Verifies, refreshes, ends and lists sessions.
     pub sessions: Sessions,
     /// Messages: for administrators, readiness and test mode.

@@ -1,5 +1,8 @@
 //! How often one source address may call (G9). Counted on this node alone, in bounded memory.
 //!
+//! What gateways ask about their own requests (`GET /v1/forward-auth`, from a trusted proxy) is not counted at all: see
+//! [`is_gateways_question`](crate::authorizer::is_gateways_question).
+//!
 //! Limits that must hold over all nodes, such as the number of guesses at a code, are the domain's.
 
 use std::{
@@ -70,8 +73,14 @@ impl Group {
             | "/v1/sign-in/code"
             | "/v1/sign-in/challenge"
             | "/v1/recovery/verify"
-            | "/v1/invitations/redeem" => Self::Codes,
-            "/v1/sessions/verify" | "/v1/api-keys/verify" | "/oauth2/token" => Self::Verify,
+            | "/v1/invitations/redeem"
+            | "/v1/token-requests"
+            | "/v1/token-requests/{id}" => Self::Codes,
+            "/v1/sessions/verify"
+            | "/v1/api-keys/verify"
+            | "/v1/device-tokens/verify"
+            | "/v1/device-tokens/exchange"
+            | "/oauth2/token" => Self::Verify,
             _ => Self::Other,
         }
     }

@@ -33,11 +33,14 @@ use crate::{
         (name = "recovery", description = "A new password for who has lost theirs"),
         (name = "sessions", description = "One signed-in client each"),
         (name = "api-keys", description = "Short-lived credentials of programs, with a rotating refresh token"),
+        (name = "device-tokens", description = "Tokens of licensed devices, in two halves: an answer and a mail"),
+        (name = "licenses", description = "Who may have device tokens, for how long, on how many devices"),
         (name = "oauth", description = "Tokens for other services, as OAuth 2.0 has them"),
         (name = "account", description = "One's own account"),
         (name = "invitations", description = "Becoming an account that an administrator asked for"),
         (name = "administration", description = "Other people's accounts, messages and events: for staff and superusers"),
         (name = "access", description = "Who may do what with whose things"),
+        (name = "gateway", description = "Whether a gateway may let a request pass"),
         (name = "keys", description = "The keys that tokens are verified with"),
     ),
     components(schemas(ProblemBody, FieldError)),
@@ -61,6 +64,14 @@ impl Modify for SecuritySchemes {
             ApiKeyValue::with_description("Symbolon-Binding", "The binding of the sign-up or sign-in");
         components.add_security_scheme("session", bearer("The access token of a session"));
         components.add_security_scheme("pre_authorized", bearer("The token of a ceremony's first factor"));
+        components
+            .add_security_scheme("trusted_issuer", bearer("A token of another issuer that is trusted here"));
+        components.add_security_scheme(
+            "gateway",
+            bearer("Any token that opens something: a session's, an access token, an API key, a device token, another issuer's"),
+        );
+        let device = ApiKeyValue::with_description("Symbolon-Device", "The device of a device token");
+        components.add_security_scheme("device", SecurityScheme::ApiKey(ApiKey::Header(device)));
         components.add_security_scheme("binding", SecurityScheme::ApiKey(ApiKey::Header(binding)));
         components
             .add_security_scheme("session_cookie", cookie(cookies::SESSION, "The access token of a session"));

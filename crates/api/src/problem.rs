@@ -33,6 +33,7 @@ const LONGEST_WAIT: u64 = 86_400;
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     kind: ProblemType,
+    detail: Option<String>,
     errors: Vec<FieldError>,
     retry: Option<Retry>,
     max_age: Option<Duration>,
@@ -105,7 +106,8 @@ pub(crate) struct ProblemBody {
     /// The HTTP status.
     status: u16,
     /// What to do about it.
-    detail: &'static str,
+    #[schema(value_type = String)]
+    detail: Cow<'static, str>,
     /// The request's id, also in `X-Request-Id`; quote it when you ask for help.
     #[schema(value_type = String, format = "uuid")]
     request_id: RequestId,
@@ -116,7 +118,7 @@ pub(crate) struct ProblemBody {
 impl Problem {
     /// A problem with nothing more to say.
     pub(crate) const fn new(kind: ProblemType) -> Self {
-        Self { kind, errors: Vec::new(), retry: None, max_age: None, source: None }
+        Self { kind, detail: None, errors: Vec::new(), retry: None, max_age: None, source: None }
     }
 
     /// A request with these faults.
@@ -156,6 +158,12 @@ impl Problem {
         self
     }
 
+    /// The same problem, which says more than its kind does.
+    pub(crate) fn detailed(mut self, detail: String) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
     /// Which problem it is.
     pub(crate) const fn kind(&self) -> ProblemType {
         self.kind
@@ -172,7 +180,7 @@ impl Problem {
             kind: self.kind.reference(),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
-            detail: self.kind.detail(),
+            detail: self.detail.map_or(Cow::Borrowed(self.kind.detail()), Cow::Owned),
             request_id,
             errors: self.errors,
         };

@@ -7,9 +7,9 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Api, access, accounts, api_keys, audit,
+    Api, access, accounts, api_keys, audit, authorizer,
     boundary::boundary,
-    docs, invitations, oauth, openapi, outbox, passwords,
+    device_tokens, docs, invitations, licenses, oauth, openapi, outbox, passwords,
     problem::{Problem, ProblemType},
     recovery, sessions, sign_in, sign_up, signing_keys,
     test_mode::{self, TestMode},
@@ -38,11 +38,14 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<Api>> {
         .merge(recovery::routes())
         .merge(sessions::routes())
         .merge(api_keys::routes())
+        .merge(device_tokens::routes())
+        .merge(licenses::routes())
         .merge(oauth::routes())
         .merge(accounts::routes())
         .merge(passwords::routes())
         .merge(accounts::administration::routes())
         .merge(access::routes())
+        .merge(authorizer::routes())
         .merge(invitations::routes())
         .merge(outbox::routes())
         .merge(audit::routes())

@@ -2,6 +2,9 @@
 
 mod access;
 mod api_keys;
+mod authorizer;
+mod device_tokens;
+mod licenses;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -20,6 +23,9 @@ use symbolon_domain::{
 
 pub use self::access::{AccessCommand, CheckArguments, MatrixArguments};
 pub use self::api_keys::{ApiKeyCommand, ImportArguments, IssueArguments, VerifyArguments};
+pub use self::authorizer::AuthorizeArguments;
+pub use self::device_tokens::DeviceTokenCommand;
+pub use self::licenses::{GrantArguments, LicenseCommand};
 pub use self::tokens::{IssuerCommand, MintArguments, TokenArguments, TokenCommand};
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
 
@@ -61,9 +67,17 @@ pub enum Command {
     /// Ask who may do what, check policies, and see what follows from them.
     #[command(subcommand)]
     Access(AccessCommand),
+    /// Decide about an event of a Lambda authorizer as the service would, and print the answer.
+    Authorize(AuthorizeArguments),
     /// Issue, list, check and end API keys.
     #[command(subcommand)]
     ApiKey(ApiKeyCommand),
+    /// Grant, list and end licences.
+    #[command(subcommand)]
+    License(LicenseCommand),
+    /// List, check and end device tokens.
+    #[command(subcommand)]
+    DeviceToken(DeviceTokenCommand),
     /// Explain a token, or make one for a test. It is read from standard input or a file, never from an argument.
     #[command(subcommand)]
     Token(TokenCommand),

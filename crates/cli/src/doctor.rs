@@ -2,6 +2,7 @@
 
 mod advice;
 mod issuers;
+mod licensing;
 mod mail;
 mod store;
 
@@ -85,6 +86,7 @@ async fn check(settings: &Settings) -> Vec<Check> {
     checks.extend(privacy(&settings.data_dir));
     checks.push(mail::check(&settings.messages.email).await);
     checks.extend(issuers::check(settings).await);
+    checks.extend(licensing::check(settings).await);
     checks.extend(store::transport(&settings.store.url));
     checks.extend(files::broken(settings).into_iter().filter_map(broken_file));
     // What is wrong in them is told already, and no reason not to look at the store.
@@ -112,6 +114,9 @@ fn broken_file(BrokenFile { key, problem }: BrokenFile) -> Option<Check> {
             ("passwords", "correct passwords.blocklist, or give the service's user the file")
         }
         "access.policies" => ("access policies", "correct them: `symbolon access validate`"),
+        "authorizer.policies" => {
+            ("route policies", "correct them, or the routes (authorizer.routes) they are about")
+        }
         _ => ("configuration", "correct the setting, or the file that it names"),
     };
     Some(Check::wrong(check, format!("{key}: {problem}"), advice))

@@ -6,11 +6,15 @@ pub mod accounts;
 pub mod api_keys;
 pub mod arguments;
 pub mod audit;
+pub mod authorizer;
 pub mod completions;
 pub mod config;
+pub mod device_tokens;
 pub mod doctor;
 pub mod issuer;
 pub mod keys;
+pub mod lambda;
+pub mod licenses;
 pub mod logging;
 pub mod migrate;
 pub mod outbox;
@@ -106,12 +110,18 @@ pub enum CommandError {
     /// No API key was issued.
     #[error(transparent)]
     IssueApiKey(#[from] symbolon_domain::api_keys::IssueApiKeyError),
+    /// There are no licences here.
+    #[error(transparent)]
+    Licenses(#[from] symbolon_domain::licenses::KeptElsewhere),
     /// The doctor found something.
     #[error("{0} of the checks found something wrong")]
     Doctor(usize),
     /// An access policy cannot be evaluated.
     #[error(transparent)]
     Access(#[from] symbolon_domain::access::AccessError),
+    /// A gateway's question cannot be answered.
+    #[error(transparent)]
+    Authorize(#[from] symbolon_domain::authorizer::AuthorizeError),
     /// Access policies are broken; the results say how.
     #[error("{0} problems were found")]
     Policies(usize),
@@ -201,7 +211,10 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Access(_)
         | Command::Account(_)
+        | Command::Authorize(_)
         | Command::ApiKey(_)
+        | Command::License(_)
+        | Command::DeviceToken(_)
         | Command::Token(_)
         | Command::Outbox(_)
         | Command::Audit(_)
@@ -223,7 +236,8 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
 /// Whether the command asks who may do what. In an emergency an account is locked whatever the policies look like.
 const fn questions(command: &Command) -> Questions {
     match command {
-        Command::Access(_) | Command::ApiKey(ApiKeyCommand::Issue(_)) => Questions::Asked,
+        Command::Access(_) | Command::ApiKey(ApiKeyCommand::Issue(_)) => Questions::OnlyOfAccess,
+        Command::Authorize(_) => Questions::OnlyOfRoutes,
         _ => Questions::NoneAsked,
     }
 }
@@ -233,7 +247,10 @@ async fn look(command: &Command, service: &Service, output: &mut Output<'_>) -> 
     match command {
         Command::Access(command) => access::run(command, service, output).await,
         Command::Account(command) => accounts::run(command, service, output).await,
+        Command::Authorize(arguments) => authorizer::run(arguments, service, output).await,
         Command::ApiKey(command) => api_keys::run(command, service, output).await,
+        Command::License(command) => licenses::run(command, service, output).await,
+        Command::DeviceToken(command) => device_tokens::run(command, service, output).await,
         Command::Token(TokenCommand::Verify(arguments)) => token::verify(arguments, service, output).await,
         Command::Token(TokenCommand::Mint(arguments)) => token::mint(arguments, service, output).await,
         Command::Outbox(command) => outbox::run(command, service, output).await,

@@ -295,6 +295,7 @@ pub fn api(service: &Service, settings: &Settings, metrics: Metrics, test_mode: 
 fn use_cases(service: &Service) -> UseCases {
     UseCases {
         access: service.access.clone(),
+        authorizer: service.authorizer.clone(),
         accounts: service.accounts.clone(),
         invitations: service.invitations.clone(),
         audit: service.audit.clone(),
@@ -303,6 +304,9 @@ fn use_cases(service: &Service) -> UseCases {
         recovery: service.recovery.clone(),
         passwords: service.passwords.clone(),
         api_keys: service.api_keys.clone(),
+        device_tokens: service.device_tokens.clone(),
+        trusted_issuers: Arc::clone(&service.trusted_issuers),
+        refusals: service.refusals.clone(),
         sessions: service.sessions.clone(),
         outbox: service.outbox.clone(),
         signing_keys: service.signing_keys.clone(),

@@ -11,11 +11,14 @@ mod access;
 mod address_range;
 mod api_keys;
 mod audit;
+mod authorizer;
 mod aws;
 mod cache;
 mod catalogue;
+mod device_tokens;
 mod duration;
 mod http;
+mod licensing;
 mod load;
 mod log;
 mod mailbox;
@@ -51,11 +54,14 @@ pub use access::{AccessLimitsSettings, AccessSettings, InvalidRoleLimit, RoleLim
 pub use address_range::{AddressRange, InvalidAddressRange};
 pub use api_keys::{ApiKeysSettings, RefreshHash, RoleName};
 pub use audit::AuditSettings;
+pub use authorizer::{AuthorizerRouteSettings, AuthorizerSettings};
 pub use aws::{AwsRegion, InvalidAwsRegion};
 pub use cache::CacheSettings;
 pub use catalogue::{Catalogue, Key};
+pub use device_tokens::{DeviceTokensSettings, InvalidProductName, ProductName};
 pub use duration::{Duration, InvalidDuration};
 pub use http::{CorsSettings, HttpSettings, TlsSettings};
+pub use licensing::{LicensingSettings, LicensingSource};
 pub use load::{Loaded, ShownSetting};
 pub use log::{InvalidLogFilter, LogFilter, LogFormat, LogSettings};
 pub use mailbox::{InvalidMailbox, Mailbox};
@@ -121,12 +127,18 @@ pub struct Settings {
     pub sessions: SessionsSettings,
     /// Credentials of programs.
     pub api_keys: ApiKeysSettings,
+    /// Tokens of devices.
+    pub device_tokens: DeviceTokensSettings,
+    /// Who says who is licensed.
+    pub licensing: LicensingSettings,
     /// What a node remembers of the store.
     pub cache: CacheSettings,
     /// The keys that sign tokens.
     pub signing_keys: SigningKeysSettings,
     /// Who may do what, and how much of it.
     pub access: AccessSettings,
+    /// What gateways ask about, and who may call what.
+    pub authorizer: AuthorizerSettings,
     /// Whose tokens are taken beside our own.
     pub trusted_issuers: Vec<TrustedIssuerSettings>,
     /// How often one source address may call, in requests a minute.
@@ -162,9 +174,12 @@ impl Settings {
             one_time_codes: OneTimeCodesSettings::default(),
             sessions: SessionsSettings::default(),
             api_keys: ApiKeysSettings::default(),
+            device_tokens: DeviceTokensSettings::default(),
+            licensing: LicensingSettings::default(),
             cache: CacheSettings::default(),
             signing_keys: SigningKeysSettings::default(),
             access: AccessSettings::default(),
+            authorizer: AuthorizerSettings::default(),
             trusted_issuers: Vec::new(),
             rate_limits: RateLimitsSettings::default(),
             audit: AuditSettings::default(),
@@ -187,8 +202,11 @@ impl Settings {
         self.one_time_codes.conflicts(&mut found);
         self.sessions.conflicts(&mut found);
         self.api_keys.conflicts(&mut found);
+        self.device_tokens.conflicts(&mut found);
+        self.licensing.conflicts(&mut found);
         self.signing_keys.conflicts(&mut found);
         self.access.conflicts(&mut found);
+        self.authorizer.conflicts(&mut found);
         self.store.conflicts(&mut found);
         self.messages.conflicts(&mut found);
         self.telemetry.conflicts(&mut found);

@@ -1,6 +1,6 @@
 //! Where stores, carriers and use cases meet: the only place that knows which adapter stands behind which port.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use symbolon_adapters::{
     jwt::JwtKeys,
@@ -11,22 +11,23 @@ use symbolon_adapters::{
 use symbolon_domain::{
     access::Access,
     access_tokens::{AccessTokenPorts, AccessTokens},
-    accounts::{AccountPorts, Accounts},
+    accounts::Accounts,
     api_keys::ApiKeys,
     audit::{Audit, Refusals},
+    authorizer::{Authorizer, CredentialPorts},
     clock::Clock,
+    device_tokens::DeviceTokens,
     entropy::Entropy,
-    invitations::{InvitationPorts, InvitationSettings, Invitations},
-    one_time_codes::OneTimeCodes,
+    invitations::Invitations,
     outbox::{EmailCarrier, Outbox, OutboxPorts},
-    passwords::{PasswordHasher, PasswordPolicy, PasswordPorts, PasswordUse, Passwords},
+    passwords::{PasswordHasher, Passwords},
     pii::PiiHasher,
-    recovery::{Recovery, RecoveryPorts},
+    recovery::Recovery,
     revocations::Revocations,
     sealing::{Peppers, Resealing, Sealer},
     sessions::{SessionPorts, SessionTokens, Sessions},
-    sign_in::{SignIn, SignInPorts},
-    sign_up::{SignUp, SignUpPorts},
+    sign_in::SignIn,
+    sign_up::SignUp,
     signing_keys::{SigningKeyPorts, SigningKeyStore, SigningKeys, SigningKeysError, TokenKeys},
     store::Store,
     sweeper::Sweeper,
@@ -34,14 +35,17 @@ use symbolon_domain::{
 };
 
 use self::store::Opened;
-use crate::settings::{LanguageTag, PageUrl, Settings};
+use crate::settings::{LanguageTag, Settings};
 
 pub(crate) mod access;
 mod api_keys;
+pub(crate) mod authorizer;
+pub(crate) mod device_tokens;
 pub(crate) mod email;
 mod error;
 pub(crate) mod files;
 mod master_key;
+mod people;
 mod settings;
 pub(crate) mod store;
 pub(crate) mod trusted_issuers;
@@ -64,13 +68,28 @@ pub struct Surroundings {
 /// Given the configured carrier, the one that the service is to use.
 pub type AroundEmail = Box<dyn FnOnce(Arc<dyn EmailCarrier>) -> Arc<dyn EmailCarrier> + Send>;
 
-/// Whether anybody asks who may do what. Where nobody does, policies that are broken are in nobody's way.
+/// Whether anybody asks who may do what. Where nobody does, policies that are broken are in nobody's way: those that are not
+/// read are not looked at, and who asks all the same gets no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Questions {
-    /// The policies are read, and must be right.
+    /// All policies are read, and must be right.
     Asked,
-    /// They are not looked at; who asks all the same gets no answer.
+    /// Only the access policies are.
+    OnlyOfAccess,
+    /// Only the route policies of the gateway authorizer are.
+    OnlyOfRoutes,
+    /// None are.
     NoneAsked,
+}
+
+impl Questions {
+    const fn are_of_access(self) -> bool {
+        matches!(self, Self::Asked | Self::OnlyOfAccess)
+    }
+
+    const fn are_of_routes(self) -> bool {
+        matches!(self, Self::Asked | Self::OnlyOfRoutes)
+    }
 }
 
 impl Surroundings {
@@ -85,12 +104,28 @@ impl Surroundings {
     }
 }
 
+/// What nearly every use case stands on. Whoever puts one together takes of it what is needed.
+struct Ports {
+    store: Arc<dyn Store>,
+    sealer: Arc<dyn Sealer>,
+    tokens: Arc<dyn TokenKeys>,
+    hasher: Arc<dyn PasswordHasher>,
+    peppers: Peppers,
+    outbox: Outbox,
+    refusals: Refusals,
+    revocations: Revocations,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
 /// Every use case over the configured store.
 pub struct Service {
     /// Who may do what.
     pub access: Access,
     /// Access tokens of ours.
     pub access_tokens: AccessTokens,
+    /// What gateways ask.
+    pub authorizer: Authorizer,
     /// Whose tokens are taken beside our own.
     pub trusted_issuers: Arc<TrustedIssuers>,
     /// Accounts.
@@ -107,6 +142,8 @@ pub struct Service {
     pub passwords: Passwords,
     /// API keys.
     pub api_keys: ApiKeys,
+    /// Device tokens, and the licences that they stand on.
+    pub device_tokens: DeviceTokens,
     /// What is remembered of the store, and told what ends.
     pub revocations: Revocations,
     /// Sessions.
@@ -186,59 +223,53 @@ async fn assemble(
     let peppers = Peppers::load(&*store, &sealer, &*entropy).await?;
     let hasher = Arc::new(hasher(configured, &entropy)?);
     let jwt = Arc::new(JwtKeys::new());
-    let tokens: Arc<dyn TokenKeys> = jwt.clone();
-    let refusals = Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy));
-    let revocations = api_keys::revocations(configured, &store);
     let carrier = around_email(email::carrier(&configured.messages.email).await?);
-    let outbox = outbox(configured, carrier, &store, &sealer, (&clock, &entropy))?;
-    let about = (&store, &refusals, &revocations);
-    let sessions = sessions(configured, about, &tokens, (&clock, &entropy));
-    let codes = codes(configured, &store, &peppers, &entropy);
-    let sign_in = SignInPorts {
-        store: store.clone(),
+    let ports = Ports {
+        outbox: outbox(configured, carrier, &store, &sealer, (&clock, &entropy))?,
+        refusals: Refusals::new(store.clone(), Arc::clone(&clock), Arc::clone(&entropy)),
+        revocations: api_keys::revocations(configured, &store),
+        tokens: jwt.clone(),
         hasher: hasher.clone(),
-        codes,
-        sessions: sessions.clone(),
-        outbox: outbox.clone(),
-        peppers: peppers.clone(),
-        clock: Arc::clone(&clock),
-        entropy: Arc::clone(&entropy),
-    };
-    let resealing = resealing(&sign_in, &store, &sealer);
-    let signing_keys = signing_keys(&sign_in, &store, sealer, &tokens, configured);
-    let sign_up = sign_up_ports(&sign_in, &store, configured)?;
-    let access = access::access(configured, questions, &store, &refusals)?;
-    let api_keys =
-        api_keys::api_keys(&sign_in, &store, &tokens, (&access, &refusals, &revocations), configured);
-    let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
-    Ok(Service {
-        access,
-        access_tokens: access_tokens(configured, &tokens, &store, (&clock, &entropy)),
-        trusted_issuers: Arc::new(trusted_issuers::trusted_issuers(configured, &clock)?),
-        api_keys,
-        accounts: accounts(&sign_up, &store, &refusals, &revocations),
-        invitations: invitations(&sign_up, &store, &refusals, configured),
-        recovery: Recovery::new(
-            recovery_ports(&sign_up, &store, &refusals, &revocations),
-            configured.pages.recovery.as_ref().map(PageUrl::as_str),
-        ),
-        passwords: Passwords::new(password_ports(&sign_up, &store, sign_in.clone(), &revocations)),
-        sign_up: SignUp::new(sign_up, settings::sign_up(configured)),
-        sign_in,
-        audit: Audit::new(store.clone()),
-        sweeper: Sweeper::new(store.clone(), Arc::clone(&clock), &*entropy, settings::sweeper(configured)),
-        signing_keys,
-        resealing,
-        pii: pii(configured, &peppers),
-        sessions,
-        revocations,
-        outbox,
-        refusals,
-        tokens: jwt,
-        hasher,
         store,
+        sealer,
+        peppers,
         clock,
         entropy,
+    };
+    let access = access::access(configured, questions, &ports.store, &ports.refusals)?;
+    let sessions = sessions(configured, &ports);
+    let sign_in = people::sign_in_ports(configured, &ports, &sessions);
+    let sign_up = people::sign_up_ports(configured, &ports, &sign_in)?;
+    let sign_in = SignIn::new(sign_in, settings::sign_in(configured));
+    let credentials = credentials(configured, &ports, &access, &sessions)?;
+    let authorizer = authorizer::authorizer(configured, questions, credentials.clone(), &ports.refusals)?;
+    Ok(Service {
+        authorizer,
+        access_tokens: credentials.access_tokens,
+        trusted_issuers: credentials.trusted_issuers,
+        api_keys: credentials.api_keys,
+        device_tokens: credentials.device_tokens,
+        accounts: people::accounts(&ports),
+        invitations: people::invitations(configured, &ports, &sign_up),
+        recovery: people::recovery(configured, &ports, &sign_up),
+        passwords: people::passwords(&ports, &sign_up, sign_in.clone()),
+        sign_up: SignUp::new(sign_up, settings::sign_up(configured)),
+        sign_in,
+        audit: Audit::new(ports.store.clone()),
+        sweeper: sweeper(configured, &ports),
+        signing_keys: signing_keys(configured, &ports),
+        resealing: resealing(&ports),
+        pii: pii(configured, &ports.peppers),
+        access,
+        sessions,
+        revocations: ports.revocations,
+        outbox: ports.outbox,
+        refusals: ports.refusals,
+        tokens: jwt,
+        hasher,
+        store: ports.store,
+        clock: ports.clock,
+        entropy: ports.entropy,
     })
 }
 
@@ -264,173 +295,69 @@ fn outbox(
     Ok(Outbox::new(ports, settings::outbox(configured)))
 }
 
-fn sessions(
-    configured: &Settings,
-    (store, refusals, revocations): (&Arc<dyn Store>, &Refusals, &Revocations),
-    tokens: &Arc<dyn TokenKeys>,
-    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
-) -> Sessions {
+fn sessions(configured: &Settings, ports: &Ports) -> Sessions {
     let issuer = configured.http.public_url.to_string();
     let ports = SessionPorts {
-        store: store.clone(),
-        tokens: SessionTokens::new(Arc::clone(tokens), Arc::clone(entropy), &issuer),
-        refusals: refusals.clone(),
-        revocations: revocations.clone(),
-        clock: Arc::clone(clock),
-        entropy: Arc::clone(entropy),
+        store: ports.store.clone(),
+        tokens: SessionTokens::new(Arc::clone(&ports.tokens), Arc::clone(&ports.entropy), &issuer),
+        refusals: ports.refusals.clone(),
+        revocations: ports.revocations.clone(),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
     };
     Sessions::new(ports, settings::sessions(configured))
 }
 
-fn access_tokens(
+/// Whoever verifies a credential that is shown at a gateway.
+fn credentials(
     configured: &Settings,
-    tokens: &Arc<dyn TokenKeys>,
-    store: &Arc<dyn Store>,
-    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
-) -> AccessTokens {
+    ports: &Ports,
+    access: &Access,
+    sessions: &Sessions,
+) -> Result<CredentialPorts, WiringError> {
+    Ok(CredentialPorts {
+        sessions: sessions.clone(),
+        api_keys: api_keys::api_keys(configured, ports, access),
+        access_tokens: access_tokens(configured, ports),
+        device_tokens: device_tokens::device_tokens(configured, ports, access)?,
+        trusted_issuers: Arc::new(trusted_issuers::trusted_issuers(configured, &ports.clock)?),
+    })
+}
+
+fn access_tokens(configured: &Settings, ports: &Ports) -> AccessTokens {
     let ports = AccessTokenPorts {
-        tokens: Arc::clone(tokens),
-        audit: store.clone(),
-        clock: Arc::clone(clock),
-        entropy: Arc::clone(entropy),
+        tokens: Arc::clone(&ports.tokens),
+        audit: ports.store.clone(),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
     };
     AccessTokens::new(ports, &configured.http.public_url.to_string())
 }
 
-fn codes(
-    configured: &Settings,
-    store: &Arc<dyn Store>,
-    peppers: &Peppers,
-    entropy: &Arc<dyn Entropy>,
-) -> OneTimeCodes {
-    let limits = settings::one_time_codes(configured);
-    OneTimeCodes::new(store.clone(), peppers.clone(), Arc::clone(entropy), limits)
-}
-
-fn accounts(
-    ports: &SignUpPorts,
-    store: &Arc<dyn Store>,
-    refusals: &Refusals,
-    revocations: &Revocations,
-) -> Accounts {
-    Accounts::new(AccountPorts {
-        store: store.clone(),
-        refusals: refusals.clone(),
-        revocations: revocations.clone(),
-        outbox: ports.outbox.clone(),
-        peppers: ports.peppers.clone(),
-        clock: Arc::clone(&ports.clock),
-        entropy: Arc::clone(&ports.entropy),
-    })
-}
-
-/// Invitations stand on what sign-ups stand on: they make accounts too.
-fn invitations(
-    sign_up: &SignUpPorts,
-    store: &Arc<dyn Store>,
-    refusals: &Refusals,
-    configured: &Settings,
-) -> Invitations {
-    let ports = InvitationPorts {
-        store: store.clone(),
-        policy: sign_up.policy.clone(),
-        hasher: Arc::clone(&sign_up.hasher),
-        outbox: sign_up.outbox.clone(),
-        refusals: refusals.clone(),
-        peppers: sign_up.peppers.clone(),
-        clock: Arc::clone(&sign_up.clock),
-        entropy: Arc::clone(&sign_up.entropy),
-    };
-    let page = configured.pages.invitation.as_ref().map(ToString::to_string);
-    Invitations::new(ports, InvitationSettings { lifetime: Invitations::LIFETIME, page })
-}
-
-fn signing_keys(
-    ports: &SignInPorts,
-    store: &Arc<dyn Store>,
-    sealer: Arc<dyn Sealer>,
-    tokens: &Arc<dyn TokenKeys>,
-    configured: &Settings,
-) -> SigningKeys {
+fn signing_keys(configured: &Settings, ports: &Ports) -> SigningKeys {
     let ports = SigningKeyPorts {
-        store: store.clone(),
-        sealer,
-        tokens: Arc::clone(tokens),
+        store: ports.store.clone(),
+        sealer: Arc::clone(&ports.sealer),
+        tokens: Arc::clone(&ports.tokens),
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
     };
     SigningKeys::new(ports, settings::signing_keys(configured))
 }
 
-fn resealing(ports: &SignInPorts, store: &Arc<dyn Store>, sealer: &Arc<dyn Sealer>) -> Resealing {
+fn resealing(ports: &Ports) -> Resealing {
     Resealing {
-        store: store.clone(),
-        audit: store.clone(),
-        sealer: Arc::clone(sealer),
+        store: ports.store.clone(),
+        audit: ports.store.clone(),
+        sealer: Arc::clone(&ports.sealer),
         clock: Arc::clone(&ports.clock),
         entropy: Arc::clone(&ports.entropy),
     }
 }
 
-/// A sign-up stands on what a sign-in stands on, with a store of its own and a policy for new passwords.
-fn sign_up_ports(
-    sign_in: &SignInPorts,
-    store: &Arc<dyn Store>,
-    configured: &Settings,
-) -> Result<SignUpPorts, WiringError> {
-    Ok(SignUpPorts {
-        store: store.clone(),
-        policy: policy(configured, &sign_in.hasher)?,
-        hasher: Arc::clone(&sign_in.hasher),
-        codes: sign_in.codes.clone(),
-        sessions: sign_in.sessions.clone(),
-        outbox: sign_in.outbox.clone(),
-        peppers: sign_in.peppers.clone(),
-        clock: Arc::clone(&sign_in.clock),
-        entropy: Arc::clone(&sign_in.entropy),
-    })
-}
-
-/// A recovery stands on what a sign-up stands on: both set a password for who reads a mail.
-fn recovery_ports(
-    sign_up: &SignUpPorts,
-    store: &Arc<dyn Store>,
-    refusals: &Refusals,
-    revocations: &Revocations,
-) -> RecoveryPorts {
-    RecoveryPorts {
-        revocations: revocations.clone(),
-        store: store.clone(),
-        sign_ins: store.clone(),
-        accounts: store.clone(),
-        policy: sign_up.policy.clone(),
-        hasher: Arc::clone(&sign_up.hasher),
-        codes: sign_up.codes.clone(),
-        outbox: sign_up.outbox.clone(),
-        peppers: sign_up.peppers.clone(),
-        refusals: refusals.clone(),
-        clock: Arc::clone(&sign_up.clock),
-        entropy: Arc::clone(&sign_up.entropy),
-    }
-}
-
-fn password_ports(
-    sign_up: &SignUpPorts,
-    store: &Arc<dyn Store>,
-    sign_in: SignIn,
-    revocations: &Revocations,
-) -> PasswordPorts {
-    PasswordPorts {
-        revocations: revocations.clone(),
-        store: store.clone(),
-        accounts: store.clone(),
-        sign_in,
-        policy: sign_up.policy.clone(),
-        hasher: Arc::clone(&sign_up.hasher),
-        outbox: sign_up.outbox.clone(),
-        clock: Arc::clone(&sign_up.clock),
-        entropy: Arc::clone(&sign_up.entropy),
-    }
+fn sweeper(configured: &Settings, ports: &Ports) -> Sweeper {
+    let (clock, settings) = (Arc::clone(&ports.clock), settings::sweeper(configured));
+    Sweeper::new(ports.store.clone(), clock, &*ports.entropy, settings)
 }
 
 /// The templates for this language.
@@ -439,25 +366,6 @@ pub(crate) fn templates(settings: &Settings, language: &LanguageTag) -> Result<T
     let globals = TemplateGlobals { service_name: SERVICE_NAME, public_url: &public_url };
     TemplateSet::load(settings.messages.templates.as_deref(), language.as_str(), globals)
         .map_err(WiringError::Templates)
-}
-
-fn policy(settings: &Settings, hasher: &Arc<dyn PasswordHasher>) -> Result<PasswordPolicy, WiringError> {
-    let own = blocklist(settings)?;
-    let own = own.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
-    // Every account has a second factor.
-    let purpose = PasswordUse::WithSecondFactor;
-    Ok(PasswordPolicy::new(
-        purpose,
-        settings::count(settings.passwords.minimum_length),
-        own,
-        Arc::clone(hasher),
-    ))
-}
-
-/// The operator's list of refused passwords, one a line.
-fn blocklist(settings: &Settings) -> Result<String, WiringError> {
-    let Some(path) = &settings.passwords.blocklist else { return Ok(String::new()) };
-    fs::read_to_string(path).map_err(|source| WiringError::Blocklist { path: path.clone(), source })
 }
 
 fn pii(settings: &Settings, peppers: &Peppers) -> PiiHasher {

@@ -87,6 +87,12 @@ ids! {
     ApiKeyId;
     /// One key of such a family (`jti`), found by its refresh token too.
     ApiKeyTokenId;
+    /// A licence.
+    LicenseId;
+    /// A request for a device token: the half of it that the caller gets (D5).
+    TokenRequestId;
+    /// A device token (`kid`, `jti`).
+    DeviceTokenId;
     /// A key that signs tokens (`kid`).
     SigningKeyId;
     /// A message in the outbox.

@@ -32,6 +32,8 @@ pub mod sign_up;
 // What they then hold.
 pub mod access_tokens;
 pub mod api_keys;
+pub mod device_tokens;
+pub mod licenses;
 pub mod sessions;
 pub mod signing_keys;
 
@@ -40,6 +42,7 @@ pub mod trusted_issuers;
 
 // Who may do what with whose things.
 pub mod access;
+pub mod authorizer;
 
 // What must be told, and what happened.
 pub mod audit;

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use zeroize::Zeroizing;
 
 use crate::{
+    device_tokens::Holder,
     entropy::{Entropy, random_bytes},
-    id::{AccountId, CeremonyId},
+    id::{AccountId, CeremonyId, TokenRequestId},
     identifiers::EmailAddress,
     secret::{HmacKey, SecretHash},
     store_error::StoreError,
@@ -110,6 +111,7 @@ const ONE_TIME_CODES: &str = "one_time_codes";
 const IDENTIFIERS: &str = "identifiers";
 const PII: &str = "pii";
 const API_KEYS: &str = "api_keys";
+const CLAIM_CODES: &str = "claim_codes";
 
 /// The keys of every HMAC, and what API keys are sealed under: one per use, made once per store. Every feature has them, so they are shared.
 #[derive(Clone, Debug)]
@@ -121,11 +123,12 @@ struct Keys {
     identifiers: HmacKey,
     pii: Zeroizing<[u8; 32]>,
     api_keys: Zeroizing<[u8; 32]>,
+    claim_codes: HmacKey,
 }
 
 impl Peppers {
     /// The names of all of them.
-    pub const NAMES: [&'static str; 4] = [ONE_TIME_CODES, IDENTIFIERS, PII, API_KEYS];
+    pub const NAMES: [&'static str; 5] = [ONE_TIME_CODES, IDENTIFIERS, PII, API_KEYS, CLAIM_CODES];
 
     /// Loads the peppers, making those that the store does not have yet.
     ///
@@ -151,6 +154,7 @@ impl Peppers {
             identifiers: HmacKey::new(&*load(IDENTIFIERS).await?),
             pii: load(PII).await?,
             api_keys: load(API_KEYS).await?,
+            claim_codes: HmacKey::new(&*load(CLAIM_CODES).await?),
         })))
     }
 
@@ -176,6 +180,18 @@ impl Peppers {
     #[must_use]
     pub fn account(&self, id: AccountId) -> SecretHash {
         self.0.identifiers.hash(&[b"account", id.as_bytes()])
+    }
+
+    /// What a store keeps of the claim code of this request (D3).
+    #[must_use]
+    pub fn claim_code(&self, request: TokenRequestId, code: &str) -> SecretHash {
+        self.0.claim_codes.hash(&[request.as_bytes(), code.as_bytes()])
+    }
+
+    /// What stands for a holder of device tokens where slots are counted.
+    #[must_use]
+    pub fn holder(&self, holder: &Holder) -> SecretHash {
+        self.0.identifiers.hash(&[b"holder", holder.to_string().as_bytes()])
     }
 
     /// The salt of hashed personal data in logs where none is configured (G1).

@@ -6,7 +6,9 @@ use crate::{
     accounts::AccountStore,
     api_keys::ApiKeyStore,
     audit::AuditStore,
+    device_tokens::DeviceTokenStore,
     invitations::InvitationStore,
+    licenses::LicenseStore,
     one_time_codes::OneTimeCodeStore,
     outbox::OutboxStore,
     passwords::PasswordStore,
@@ -27,7 +29,9 @@ pub trait Store:
     AccountStore
     + ApiKeyStore
     + AuditStore
+    + DeviceTokenStore
     + InvitationStore
+    + LicenseStore
     + OneTimeCodeStore
     + OutboxStore
     + PasswordStore

@@ -35,6 +35,8 @@ pub struct SweeperSettings {
     pub lease: Duration,
     /// The longest life of a session, and so of its refresh tokens.
     pub session_life: Duration,
+    /// The longest life of a device token.
+    pub device_token_life: Duration,
 }
 
 /// Frees the room of what has expired.
@@ -65,7 +67,7 @@ impl Sweeper {
     /// The store failed; nothing was swept.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let now = self.clock.now();
-        let session_life = self.settings.session_life;
+        let SweeperSettings { session_life, device_token_life, .. } = self.settings;
         self.store
             .sweep(Sweep {
                 holder: self.holder,
@@ -77,6 +79,8 @@ impl Sweeper {
                 sessions: Horizon::new(now - session_life - SESSION_HISTORY, now - SESSION_HISTORY),
                 api_key_tokens: Horizon::new(now - FAMILY_LIFETIME, now),
                 api_keys: Horizon::new(now - FAMILY_LIFETIME - SESSION_HISTORY, now - SESSION_HISTORY),
+                token_requests: Horizon::new(now - CEREMONY_HISTORY, now),
+                device_tokens: Horizon::new(now - device_token_life, now),
                 messages: Horizon::new(now - MESSAGE_HISTORY, now - MESSAGE_HISTORY),
             })
             .await

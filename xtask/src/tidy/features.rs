@@ -49,6 +49,7 @@ const LAYERS: &[Layer] = &[
             "doctor",
             "issuer",
             "keys",
+            "lambda",
             "lib",
             "logging",
             "main",

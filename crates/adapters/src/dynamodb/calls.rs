@@ -3,7 +3,10 @@
 
 use std::{collections::HashMap, error::Error};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, KeysAndAttributes},
+};
 use futures::future::try_join_all;
 use symbolon_domain::{page::PageRequest, store_error::StoreError};
 use uuid::Uuid;
@@ -94,13 +97,22 @@ impl DynamoStore {
 
     /// The last `most` items of a range, backwards.
     pub(super) async fn last(&self, range: Range, most: usize) -> Result<Vec<Found>, StoreError> {
+        self.up_to(most, self.query(&range).scan_index_forward(false)).await
+    }
+
+    /// The first `most` items of a range.
+    async fn first(&self, range: Range, most: usize) -> Result<Vec<Found>, StoreError> {
+        self.up_to(most, self.query(&range)).await
+    }
+
+    async fn up_to(&self, most: usize, query: QueryFluentBuilder) -> Result<Vec<Found>, StoreError> {
         let mut found = Vec::new();
         let mut start = None;
         loop {
             let _permit = self.gates.call().await?;
             let limit = i32::try_from(most - found.len()).unwrap_or(i32::MAX);
-            let call = self.query(&range).scan_index_forward(false).limit(limit);
-            let answer = call.set_exclusive_start_key(start).send().await.map_err(unavailable)?;
+            let call = query.clone().limit(limit).set_exclusive_start_key(start);
+            let answer = call.send().await.map_err(unavailable)?;
             found.extend(answer.items.unwrap_or_default().into_iter().map(Found));
             start = answer.last_evaluated_key;
             if start.is_none() || found.len() >= most {
@@ -133,16 +145,29 @@ impl DynamoStore {
         }
         let range = |shard| Range { pk: partition(shard), from: from.to_string(), to: to.to_string() };
         let shards = (0..SHARDS).map(|shard| self.last(range(shard), most));
-        let mut rows: Vec<([u8; 16], Found)> = Vec::new();
-        for row in try_join_all(shards).await?.into_iter().flatten() {
-            rows.push((row.id("list.sk")?, row));
-        }
+        let mut rows = with_ids(try_join_all(shards).await?)?;
         rows.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
         rows.truncate(most);
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
-    fn query(&self, range: &Range) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {
+    /// The oldest rows of such a list after one id, at most so many, in the order of their ids.
+    pub(super) async fn oldest_after(
+        &self,
+        partition: fn(u8) -> String,
+        after: Option<[u8; 16]>,
+        most: usize,
+    ) -> Result<Vec<Found>, StoreError> {
+        let from = first_after(after).to_string();
+        let range = |shard| Range { pk: partition(shard), from: from.clone(), to: NEWEST.to_string() };
+        let shards = (0..SHARDS).map(|shard| self.first(range(shard), most));
+        let mut rows = with_ids(try_join_all(shards).await?)?;
+        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        rows.truncate(most);
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    fn query(&self, range: &Range) -> QueryFluentBuilder {
         let values = [(":pk", &range.pk), (":from", &range.from), (":to", &range.to)];
         let values = values.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect();
         self.client
@@ -152,6 +177,11 @@ impl DynamoStore {
             .set_expression_attribute_values(Some(values))
             .consistent_read(true)
     }
+}
+
+/// The rows of all shards, each with its id.
+fn with_ids(shards: Vec<Vec<Found>>) -> Result<Vec<([u8; 16], Found)>, StoreError> {
+    shards.into_iter().flatten().map(|row| Ok((row.id("list.sk")?, row))).collect()
 }
 
 /// What a page begins before, where sort keys are this prefix and an id.
@@ -166,5 +196,14 @@ fn last_before(id: Option<[u8; 16]>) -> Uuid {
         None => NEWEST,
         // Ids of version 7 are never all zeros.
         Some(id) => Uuid::from_u128(u128::from_be_bytes(id).saturating_sub(1)),
+    }
+}
+
+/// The first id after this one; the first of all where none is given.
+fn first_after(id: Option<[u8; 16]>) -> Uuid {
+    match id {
+        None => Uuid::nil(),
+        // Ids of version 7 are never all ones.
+        Some(id) => Uuid::from_u128(u128::from_be_bytes(id).saturating_add(1)),
     }
 }

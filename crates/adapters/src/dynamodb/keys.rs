@@ -6,11 +6,13 @@
 use std::fmt::Write as _;
 
 use symbolon_domain::{
+    device_tokens::{DeviceId, Holder},
     id::{
-        AccountId, ApiKeyId, ApiKeyTokenId, AuditEventId, CeremonyId, InvitationId, MessageId,
-        RefreshTokenId, SessionId,
+        AccountId, ApiKeyId, ApiKeyTokenId, AuditEventId, CeremonyId, DeviceTokenId, InvitationId, LicenseId,
+        MessageId, RefreshTokenId, SessionId, TokenRequestId,
     },
     identifiers::EmailAddress,
+    licenses::LicenseSubject,
     secret::SecretHash,
 };
 
@@ -116,6 +118,63 @@ pub(super) fn api_key_of_account(account: AccountId, id: ApiKeyId) -> Key {
 /// One key of a family.
 pub(super) fn api_key_token(id: ApiKeyTokenId) -> Key {
     Key::root(format!("api_key_token#{id}"))
+}
+
+pub(super) fn license(id: LicenseId) -> Key {
+    Key::root(format!("license#{id}"))
+}
+
+/// The partition of one shard of the list of all licences.
+pub(super) fn licenses(shard: u8) -> String {
+    format!("licenses#{shard}")
+}
+
+pub(super) fn listed_license(id: LicenseId) -> Key {
+    Key { pk: licenses(shard(id.as_bytes())), sk: id.to_string() }
+}
+
+/// The partition of the licences of one subject.
+pub(super) fn licenses_of(subject: &LicenseSubject) -> String {
+    format!("licenses_of#{}", subject.key())
+}
+
+pub(super) fn license_of(subject: &LicenseSubject, id: LicenseId) -> Key {
+    Key { pk: licenses_of(subject), sk: id.to_string() }
+}
+
+/// A request for a device token.
+pub(super) fn token_request(id: TokenRequestId) -> Key {
+    Key::root(format!("token_request#{id}"))
+}
+
+/// What is kept of a device itself. A holder and a device together may be longer than a key.
+pub(super) fn device(holder: &Holder, id: &DeviceId) -> Key {
+    // No device's id has a line break in it.
+    let hash = SecretHash::sha256(format!("{holder}\n{}", id.as_str()).as_bytes());
+    Key::root(format!("device#{}", hex(hash.as_bytes())))
+}
+
+pub(super) fn device_token(id: DeviceTokenId) -> Key {
+    Key::root(format!("device_token#{id}"))
+}
+
+/// The partition of one shard of the list of all device tokens.
+pub(super) fn device_tokens(shard: u8) -> String {
+    format!("device_tokens#{shard}")
+}
+
+pub(super) fn listed_device_token(id: DeviceTokenId) -> Key {
+    Key { pk: device_tokens(shard(id.as_bytes())), sk: id.to_string() }
+}
+
+/// The partition of the device tokens of one holder.
+pub(super) fn device_tokens_of(holder: &Holder) -> String {
+    let hash = SecretHash::sha256(holder.to_string().as_bytes());
+    format!("device_tokens_of#{}", hex(hash.as_bytes()))
+}
+
+pub(super) fn device_token_of(holder: &Holder, id: DeviceTokenId) -> Key {
+    Key { pk: device_tokens_of(holder), sk: id.to_string() }
 }
 
 /// A sign-up or a sign-in, with its code.

@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use symbolon_domain::{
-    id::{MessageId, SigningKeyId},
+    id::{DeviceTokenId, MessageId, SigningKeyId},
     sealing::{PepperStore, Peppers, ResealStore, SealedBytes, SealedKind, SealedRow},
     signing_keys::SigningKeyStore,
     store_error::StoreError,
 };
 
 use super::{
-    DynamoStore,
+    DynamoStore, device_tokens,
     expressions::{Expression, unchanged},
     items::{Found, Item, bytes},
     keys::{self, Key},
@@ -39,7 +39,7 @@ fn pepper(found: &Found) -> Result<SealedBytes, StoreError> {
 
 #[async_trait]
 impl ResealStore for DynamoStore {
-    /// There are few of each: keys, peppers, and messages that wait.
+    /// There are few keys and peppers, and few messages wait. Of device tokens there may be many.
     async fn sealed(
         &self,
         kind: SealedKind,
@@ -50,6 +50,7 @@ impl ResealStore for DynamoStore {
             SealedKind::SigningKey => sealed_keys(self).await?,
             SealedKind::Pepper => sealed_peppers(self).await?,
             SealedKind::Message => return sealed_messages(self, after, limit).await,
+            SealedKind::DeviceToken => return sealed_device_tokens(self, after, limit).await,
         };
         rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         rows.retain(|row| after.is_none_or(|after| row.id.as_slice() > after));
@@ -62,6 +63,7 @@ impl ResealStore for DynamoStore {
             SealedKind::SigningKey => ("private", key_of_signing_key(self, row).await?),
             SealedKind::Pepper => ("pepper", Some(keys::pepper(&String::from_utf8_lossy(&row.id)))),
             SealedKind::Message => ("content", message_id(&row.id).map(keys::message)),
+            SealedKind::DeviceToken => ("secret", device_token_id(&row.id).map(keys::device_token)),
         };
         let Some(key) = key else { return Ok(false) };
         let update = Expression::new(format!("SET #{attribute} = :new")).value("new", bytes(new.as_bytes()));
@@ -113,6 +115,34 @@ async fn sealed_messages(
     Ok(Vec::new())
 }
 
+/// By the list of all of them, a step at a time.
+async fn sealed_device_tokens(
+    store: &DynamoStore,
+    after: Option<&[u8]>,
+    limit: u32,
+) -> Result<Vec<SealedRow>, StoreError> {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX).max(1);
+    let mut after: Option<[u8; 16]> = after.and_then(|after| after.try_into().ok());
+    // A step whose tokens were all ended meanwhile is not the end.
+    loop {
+        let listed = store.oldest_after(keys::device_tokens, after, most).await?;
+        let ids = listed.iter().map(device_tokens::listed_id).collect::<Result<Vec<_>, _>>()?;
+        let Some(last) = ids.last() else { return Ok(Vec::new()) };
+        after = Some(*last.as_bytes());
+        let keys: Vec<Key> = ids.iter().copied().map(keys::device_token).collect();
+        let mut rows = Vec::new();
+        for (id, found) in ids.iter().zip(store.get_many(&keys).await?) {
+            if let Some(found) = found {
+                let sealed = SealedBytes::new(found.blob("device_tokens.secret")?.to_vec());
+                rows.push(SealedRow { id: id.as_bytes().to_vec(), sealed });
+            }
+        }
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+    }
+}
+
 async fn key_of_signing_key(store: &DynamoStore, row: &SealedRow) -> Result<Option<Key>, StoreError> {
     let Ok(id) = row.id.as_slice().try_into().map(SigningKeyId::from_bytes) else { return Ok(None) };
     let keys = SigningKeyStore::list(store).await?;
@@ -121,4 +151,8 @@ async fn key_of_signing_key(store: &DynamoStore, row: &SealedRow) -> Result<Opti
 
 fn message_id(id: &[u8]) -> Option<MessageId> {
     id.try_into().ok().map(MessageId::from_bytes)
+}
+
+fn device_token_id(id: &[u8]) -> Option<DeviceTokenId> {
+    id.try_into().ok().map(DeviceTokenId::from_bytes)
 }

@@ -31,7 +31,40 @@ impl Slots<'_> {
         holder: &[u8; 16],
         (now, until): (Timestamp, Timestamp),
     ) -> Result<Result<u32, Timestamp>, StoreError> {
-        let number = match self.first_free(store, now).await? {
+        let kept = self.kept(store).await?;
+        self.take_free(&kept, transaction, holder, (now, until))
+    }
+
+    /// Takes the slot that this holder has, also one whose time is over, until another moment; where they have none, the
+    /// first free one, as [`Self::take`] does.
+    pub(super) async fn keep_or_take(
+        &self,
+        store: &DynamoStore,
+        transaction: &mut Transaction,
+        holder: &[u8; 16],
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<Result<u32, Timestamp>, StoreError> {
+        let kept = self.kept(store).await?;
+        for slot in &kept {
+            if is_holder(slot, holder)? {
+                let number = slot.number_of("slots.sk")?;
+                let slot = taken(keys::slot(self.kind, self.key, number), holder, until);
+                transaction.put_if(slot, is_held(holder));
+                return Ok(Ok(number));
+            }
+        }
+        self.take_free(&kept, transaction, holder, (now, until))
+    }
+
+    /// Takes the first one that is free, where these have been taken.
+    fn take_free(
+        &self,
+        kept: &[Found],
+        transaction: &mut Transaction,
+        holder: &[u8; 16],
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<Result<u32, Timestamp>, StoreError> {
+        let number = match self.first_free(kept, now)? {
             Ok(number) => number,
             // Where there are no slots at all the end of the window is as good an answer as any.
             Err(end) => return Ok(Err(end.unwrap_or(until))),
@@ -58,14 +91,14 @@ impl Slots<'_> {
     }
 
     /// The first slot that is free at `now`, or when the first one will be.
-    async fn first_free(
+    fn first_free(
         &self,
-        store: &DynamoStore,
+        kept: &[Found],
         now: Timestamp,
     ) -> Result<Result<u32, Option<Timestamp>>, StoreError> {
         let mut number = 0;
         let mut end: Option<Timestamp> = None;
-        for slot in self.kept(store).await? {
+        for slot in kept {
             let taken_until = slot.time("slots.taken_until")?;
             // One that was never taken is not there.
             if taken_until <= now || slot.number_of("slots.sk")? != number {

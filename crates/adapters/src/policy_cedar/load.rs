@@ -24,8 +24,8 @@ const LONGEST_NAME: usize = 128;
 /// What is wrong, and what is only odd.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    errors: Vec<PolicyProblem>,
-    warnings: Vec<PolicyProblem>,
+    pub(super) errors: Vec<PolicyProblem>,
+    pub(super) warnings: Vec<PolicyProblem>,
 }
 
 impl CedarPolicies {
@@ -55,15 +55,14 @@ impl CedarPolicies {
             _ => return Err(findings.sorted_errors()),
         };
         let slices = Slices::new(&named.policies, &vocabulary).map_err(|error| vec![of_set(&error)])?;
-        let names = named.files.keys().map(|name| (cedar_policy::PolicyId::new(name), PolicyId::new(name)));
-        let names = names.collect::<HashMap<_, _>>();
+        let names = named.names();
         findings.warnings.sort();
         Ok((Self { authorizer: Authorizer::new(), slices, names, vocabulary }, findings.warnings))
     }
 }
 
 impl Findings {
-    fn sorted_errors(mut self) -> Vec<PolicyProblem> {
+    pub(super) fn sorted_errors(mut self) -> Vec<PolicyProblem> {
         self.errors.sort();
         self.errors.dedup();
         self.errors
@@ -86,14 +85,14 @@ fn schema(source: &Source, items: &Items, findings: &mut Findings) -> Option<Sch
 }
 
 /// The policies under the names that they give themselves.
-struct Named<'a> {
-    policies: Vec<Policy>,
+pub(super) struct Named<'a> {
+    pub(super) policies: Vec<Policy>,
     /// Where each stands.
-    files: BTreeMap<String, &'a Source>,
+    pub(super) files: BTreeMap<String, &'a Source>,
 }
 
 impl<'a> Named<'a> {
-    fn read(sources: &'a [Source], findings: &mut Findings) -> Self {
+    pub(super) fn read(sources: &'a [Source], findings: &mut Findings) -> Self {
         let mut named = Self { policies: Vec::new(), files: BTreeMap::new() };
         for source in sources {
             match PolicySet::from_str(&source.text) {
@@ -139,8 +138,13 @@ impl<'a> Named<'a> {
         }
     }
 
+    /// Each name as the engine and as the domain has it.
+    pub(super) fn names(&self) -> HashMap<cedar_policy::PolicyId, PolicyId> {
+        self.files.keys().map(|name| (cedar_policy::PolicyId::new(name), PolicyId::new(name))).collect()
+    }
+
     /// Held against the schema.
-    fn validate(&self, schema: Schema, findings: &mut Findings) {
+    pub(super) fn validate(&self, schema: Schema, findings: &mut Findings) {
         let set = match PolicySet::from_policies(self.policies.iter().cloned()) {
             Ok(set) => set,
             Err(error) => {
@@ -167,7 +171,7 @@ impl<'a> Named<'a> {
 }
 
 /// The policies do not go together, which their names should have told before.
-fn of_set(error: &PolicySetError) -> PolicyProblem {
+pub(super) fn of_set(error: &PolicySetError) -> PolicyProblem {
     PolicyProblem { file: "policies".to_owned(), line: None, problem: error.to_string() }
 }
 

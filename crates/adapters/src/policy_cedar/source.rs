@@ -50,7 +50,7 @@ pub(super) struct Sources {
 }
 
 impl Source {
-    fn embedded((origin, text): (&str, &str)) -> Self {
+    pub(super) fn embedded((origin, text): (&str, &str)) -> Self {
         Self { origin: origin.to_owned(), text: text.to_owned() }
     }
 
@@ -87,15 +87,12 @@ impl Sources {
                 schema: Source::embedded(EMBEDDED_SCHEMA),
             });
         };
-        let entries = fs::read_dir(directory)
-            .map_err(|error| vec![unlocated(directory, format!("cannot be read: {error}"))])?;
-        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.sort();
+        let paths = list(directory)?;
         let (policies, mut problems) = read_all(&paths, "cedar");
         let (mut schemas, more) = read_all(&paths, "cedarschema");
         problems.extend(more);
         if policies.is_empty() && problems.is_empty() {
-            problems.push(unlocated(directory, "has no policies (*.cedar)".to_owned()));
+            problems.push(without_policies(directory));
         }
         let schema = schemas.pop().unwrap_or_else(|| Source::embedded(EMBEDDED_SCHEMA));
         problems.extend(schemas.iter().map(|other| {
@@ -104,6 +101,27 @@ impl Sources {
         }));
         if problems.is_empty() { Ok(Self { policies, schema }) } else { Err(problems) }
     }
+}
+
+/// The policies of the directory, without the schema that it may have.
+pub(super) fn read_policies(directory: &Path) -> Result<Vec<Source>, Vec<PolicyProblem>> {
+    let (policies, mut problems) = read_all(&list(directory)?, "cedar");
+    if policies.is_empty() && problems.is_empty() {
+        problems.push(without_policies(directory));
+    }
+    if problems.is_empty() { Ok(policies) } else { Err(problems) }
+}
+
+fn list(directory: &Path) -> Result<Vec<PathBuf>, Vec<PolicyProblem>> {
+    let entries = fs::read_dir(directory)
+        .map_err(|error| vec![unlocated(directory, format!("cannot be read: {error}"))])?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn without_policies(directory: &Path) -> PolicyProblem {
+    unlocated(directory, "has no policies (*.cedar)".to_owned())
 }
 
 fn read_all(paths: &[PathBuf], ending: &str) -> (Vec<Source>, Vec<PolicyProblem>) {

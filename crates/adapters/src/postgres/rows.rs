@@ -11,8 +11,9 @@ use sqlx::{
 use symbolon_domain::{
     clock::Timestamp,
     id::{
-        AccountId, ApiKeyId, ApiKeyTokenId, AuditEventId, CeremonyId, IdentifierId, InvitationId, MessageId,
-        RefreshTokenId, RequestId, SessionId, SigningKeyId,
+        AccountId, ApiKeyId, ApiKeyTokenId, AuditEventId, CeremonyId, DeviceTokenId, IdentifierId,
+        InvitationId, LicenseId, MessageId, RefreshTokenId, RequestId, SessionId, SigningKeyId,
+        TokenRequestId,
     },
     secret::SecretHash,
 };
@@ -84,6 +85,7 @@ bound_as_they_are!(
     &'q str,
     &'q [u8],
     [u8; 16],
+    Vec<u8>,
     Vec<bool>,
     Vec<i64>,
     Vec<Uuid>,
@@ -167,7 +169,10 @@ bound_as_uuids!(
     RefreshTokenId,
     RequestId,
     SessionId,
-    SigningKeyId
+    SigningKeyId,
+    LicenseId,
+    TokenRequestId,
+    DeviceTokenId
 );
 
 /// The rows of a statement, each read by `read`.

@@ -67,6 +67,9 @@ async fn sealed(
         SealedKind::Message => {
             all(db, sql::sealing::SEALED_MESSAGES, values![uuid(after), limit], row_by_id).await
         }
+        SealedKind::DeviceToken => {
+            all(db, sql::sealing::SEALED_DEVICE_TOKENS, values![uuid(after), limit], row_by_id).await
+        }
         SealedKind::Pepper => {
             all(db, sql::sealing::SEALED_PEPPERS, values![name(after), limit], row_by_name).await
         }
@@ -86,6 +89,9 @@ async fn reseal(
         }
         SealedKind::Message => {
             change(db, sql::sealing::RESEAL_MESSAGE, values![new, uuid(&row.id), old]).await
+        }
+        SealedKind::DeviceToken => {
+            change(db, sql::sealing::RESEAL_DEVICE_TOKEN, values![new, uuid(&row.id), old]).await
         }
         SealedKind::Pepper => change(db, sql::sealing::RESEAL_PEPPER, values![new, name(&row.id), old]).await,
     }

@@ -37,6 +37,8 @@ async fn sweep(db: &mut Db<'_>, command: &Sweep) -> Result<Swept, Failure> {
         oldest(db, sql::SESSIONS, command.sessions, command.limit).await?,
         oldest(db, sql::API_KEY_TOKENS, command.api_key_tokens, command.limit).await?,
         oldest(db, sql::API_KEYS, command.api_keys, command.limit).await?,
+        oldest(db, sql::TOKEN_REQUESTS, command.token_requests, command.limit).await?,
+        oldest(db, sql::DEVICE_TOKENS, command.device_tokens, command.limit).await?,
         oldest(db, sql::MESSAGES, command.messages, command.limit).await?,
         changes(db, sql::SLOTS, values![command.now, command.limit]).await?,
     ];

@@ -15,6 +15,9 @@ pub(crate) const SEALED_PEPPERS: &str =
 pub(crate) const SEALED_MESSAGES: &str =
     "SELECT id, content FROM outbox WHERE state = 'pending' AND id > $1 ORDER BY id LIMIT $2";
 
+pub(crate) const SEALED_DEVICE_TOKENS: &str =
+    "SELECT id, secret FROM device_tokens WHERE id > $1 ORDER BY id LIMIT $2";
+
 /// Of the row `$2`, if it still has `$3`.
 pub(crate) const RESEAL_SIGNING_KEY: &str =
     "UPDATE signing_keys SET private = $1 WHERE id = $2 AND private = $3";
@@ -22,3 +25,6 @@ pub(crate) const RESEAL_SIGNING_KEY: &str =
 pub(crate) const RESEAL_PEPPER: &str = "UPDATE peppers SET pepper = $1 WHERE name = $2 AND pepper = $3";
 
 pub(crate) const RESEAL_MESSAGE: &str = "UPDATE outbox SET content = $1 WHERE id = $2 AND content = $3";
+
+pub(crate) const RESEAL_DEVICE_TOKEN: &str =
+    "UPDATE device_tokens SET secret = $1 WHERE id = $2 AND secret = $3";

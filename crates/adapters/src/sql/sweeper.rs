@@ -69,6 +69,10 @@ pub(crate) const API_KEYS: &str = oldest!(
     "expires_at <= $2 AND NOT EXISTS (SELECT 1 FROM api_key_tokens t WHERE t.key_id = old.id)"
 );
 
+pub(crate) const TOKEN_REQUESTS: &str = oldest!("token_requests", "id", "expires_at <= $2");
+
+pub(crate) const DEVICE_TOKENS: &str = oldest!("device_tokens", "id", "expires_at <= $2");
+
 pub(crate) const MESSAGES: &str = oldest!("outbox", "id", "ended_at <= $2");
 
 /// Slots that are free at `$1`, at most `$2`. The last condition is for engines with several writers, where one may be

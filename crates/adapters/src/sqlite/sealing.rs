@@ -49,6 +49,9 @@ impl ResealStore for SqliteStore {
                 all(db, sql::sealing::SEALED_SIGNING_KEYS, params![after, limit], row_by_id)
             }
             SealedKind::Message => all(db, sql::sealing::SEALED_MESSAGES, params![after, limit], row_by_id),
+            SealedKind::DeviceToken => {
+                all(db, sql::sealing::SEALED_DEVICE_TOKENS, params![after, limit], row_by_id)
+            }
             SealedKind::Pepper => {
                 all(db, sql::sealing::SEALED_PEPPERS, params![name(after), limit], row_by_name)
             }
@@ -64,6 +67,9 @@ impl ResealStore for SqliteStore {
                     change(db, sql::sealing::RESEAL_SIGNING_KEY, params![new, row.id, old])
                 }
                 SealedKind::Message => change(db, sql::sealing::RESEAL_MESSAGE, params![new, row.id, old]),
+                SealedKind::DeviceToken => {
+                    change(db, sql::sealing::RESEAL_DEVICE_TOKEN, params![new, row.id, old])
+                }
                 SealedKind::Pepper => {
                     change(db, sql::sealing::RESEAL_PEPPER, params![new, name(&row.id), old])
                 }

@@ -40,6 +40,8 @@ fn sweep(db: &Write<'_>, command: &Sweep) -> Result<Swept, Failure> {
         oldest(sql::SESSIONS, command.sessions)?,
         oldest(sql::API_KEY_TOKENS, command.api_key_tokens)?,
         oldest(sql::API_KEYS, command.api_keys)?,
+        oldest(sql::TOKEN_REQUESTS, command.token_requests)?,
+        oldest(sql::DEVICE_TOKENS, command.device_tokens)?,
         oldest(sql::MESSAGES, command.messages)?,
         changes(db, sql::SLOTS, params![command.now.micros(), command.limit])?,
     ];

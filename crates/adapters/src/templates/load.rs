@@ -127,6 +127,7 @@ pub(super) fn samples(kind: MessageKind) -> BTreeMap<String, String> {
         MessageKind::Invitation => {
             &[("token", "sym_iv_sample"), ("link", "https://id.example.com/invitation#token=sym_iv_sample")]
         }
+        MessageKind::ClaimCode => &[("code", "1234567"), ("device", "adas-lapto")],
         MessageKind::RoleChanged => &[("role", "staff")],
         MessageKind::AccountExists
         | MessageKind::PasswordChanged

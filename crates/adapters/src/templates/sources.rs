@@ -29,9 +29,9 @@ macro_rules! embedded {
 
 /// Language, name and text.
 const EMBEDDED: &[(&str, &str, &str)] = embedded![
-    "en": "sign_up_code", "sign_in_code", "account_exists", "sign_in_locked", "invitation", "recovery_code", "recovery_link", "password_changed",
+    "en": "sign_up_code", "sign_in_code", "account_exists", "sign_in_locked", "invitation", "recovery_code", "recovery_link", "password_changed", "claim_code",
         "account_locked", "account_unlocked", "account_compromised", "role_changed", "test";
-    "de": "sign_up_code", "sign_in_code", "account_exists", "sign_in_locked", "invitation", "recovery_code", "recovery_link", "password_changed",
+    "de": "sign_up_code", "sign_in_code", "account_exists", "sign_in_locked", "invitation", "recovery_code", "recovery_link", "password_changed", "claim_code",
         "account_locked", "account_unlocked", "account_compromised", "role_changed", "test";
 ];
 const EMBEDDED_LAYOUT: &str = include_str!("../../../../config/templates/en/layout.html");

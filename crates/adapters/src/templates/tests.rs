@@ -83,9 +83,12 @@ fn the_code_is_the_only_long_number() {
         let expected: Vec<&str> = samples.get("code").map(String::as_str).into_iter().collect();
         assert_eq!(long_numbers(&content.text), expected, "{name}");
         assert!(long_numbers(&content.subject).is_empty(), "{name}");
-        for value in samples.values() {
+        for (variable, value) in &samples {
             let html = shown(&content.html);
-            assert!(content.text.contains(value) && html.contains(value), "{name}");
+            // What a device calls itself may have digits in it that could be taken for a code (D5).
+            let expected = variable != "device";
+            assert_eq!((content.text.contains(value), html.contains(value)), (expected, expected), "{name}");
+            assert!(expected || content.subject.contains(value), "{name}");
         }
     }
 }

@@ -153,7 +153,7 @@ impl FromFields for IssueBody {
         let address = fields.optional("ip_address", |text| {
             parsed(&text, "an IP address is expected, or a range in CIDR notation whose host bits are zero")
         });
-        let scopes = scopes(fields);
+        let scopes = scopes(fields, "scopes");
         let name = fields.optional("name", |text| accounts::name(&text));
         let rate_limit = rate_limit(fields);
         let delivery = Delivery::read(fields);
@@ -200,7 +200,7 @@ fn expectations(fields: &mut Fields) -> Option<Expectations> {
     let subject = fields.optional("subject", text);
     let version = fields.optional("version", text);
     let ip_address = fields.optional("ip_address", |text| parsed(&text, "an IP address is expected"));
-    let scopes = scopes(fields);
+    let scopes = scopes(fields, "scopes");
     Some(Expectations {
         audience: audience?,
         subject: subject?,
@@ -221,9 +221,9 @@ fn key_text(text: &SecretString) -> Result<ApiKeyText, Fault> {
     })
 }
 
-fn scopes(fields: &mut Fields) -> Option<Scopes> {
-    let names =
-        fields.optional_list("scopes", Scopes::MAX_COUNT, |text| Ok(text.expose_secret().to_owned()))?;
+/// Reads a member that is a list of scopes, or of what has their form.
+pub(crate) fn scopes(fields: &mut Fields, name: &'static str) -> Option<Scopes> {
+    let names = fields.optional_list(name, Scopes::MAX_COUNT, |text| Ok(text.expose_secret().to_owned()))?;
     match Scopes::try_from(names) {
         Ok(scopes) => Some(scopes),
         Err(error) => {
@@ -232,7 +232,7 @@ fn scopes(fields: &mut Fields) -> Option<Scopes> {
                 InvalidScopes::Format => Slug::InvalidFormat,
                 InvalidScopes::Reserved | InvalidScopes::Duplicate => Slug::InvalidValue,
             };
-            fields.fault("scopes", Fault::new(slug, error.to_string()))
+            fields.fault(name, Fault::new(slug, error.to_string()))
         }
     }
 }

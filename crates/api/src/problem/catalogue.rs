@@ -46,12 +46,24 @@ problems! {
         "Sign in again, not longer ago than max_age in WWW-Authenticate says in seconds (RFC 9470), and then repeat this.";
     WrongCode = "wrong_code", FORBIDDEN, "The code is wrong",
         "Compare it with the latest message. The number of attempts is limited.";
+    WrongClaim = "wrong_claim", FORBIDDEN, "The device or the code is wrong",
+        "Claim with the device that it was asked for, and the code of the latest message. The number of attempts is limited.";
     WrongPassword = "wrong_password", FORBIDDEN, "The current password is wrong",
         "Check it and try again. After each failure there is a pause.";
     OriginMismatch = "origin_mismatch", FORBIDDEN, "The page may not do this",
         "Cookies count only for requests from this service's own origin, or from one that its operator has listed.";
     AccessDenied = "access_denied", FORBIDDEN, "This is not yours to do",
         "It takes another role than yours, or is about your own account.";
+    NotLetThrough = "not_let_through", FORBIDDEN, "The request may not pass",
+        "No policy lets you make it, or its path can be read in more than one way.";
+    NotAGateway = "not_a_gateway", FORBIDDEN, "Only gateways ask this",
+        "A proxy that is trusted here (`http.trusted_proxies`) asks, and says the method and the URI of its request, each once.";
+    AnotherUser = "another_user", FORBIDDEN, "A device token is asked for by its user only",
+        "`user_id` is to be your own: the id of your account, or what your token's issuer calls you.";
+    NotLicensed = "not_licensed", FORBIDDEN, "There is no licence for this",
+        "You have no licence, or none any more. An administrator grants them.";
+    NoVerifiedEmail = "no_verified_email", FORBIDDEN, "There is no verified e-mail address",
+        "The code goes by e-mail. Show a token that carries an address which its issuer has verified: an ID token often does.";
     NotFound = "not_found", NOT_FOUND, "There is no such thing",
         "Nothing is here, or it is not yours.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
@@ -76,10 +88,22 @@ problems! {
         "Nothing was changed by this request. Look at the keys, then try again.";
     LastSigningKey = "last_signing_key", CONFLICT, "It is the only key that may sign",
         "Make another one first (`POST /v1/admin/signing-keys/rotate?now=true`), and wait until it signs.";
+    NoSeatLeft = "no_seat_left", CONFLICT, "Every seat of the licence is taken",
+        "End the token of a device that does not need it any more (`DELETE /v1/device-tokens/{id}`), then try again.";
+    TooEarly = "too_early", CONFLICT, "The device token is not about to end",
+        "It can be exchanged shortly before it ends. Wait as long as Retry-After says.";
+    LicensesKeptElsewhere = "licenses_kept_elsewhere", CONFLICT, "Licences are kept elsewhere",
+        "There are none here to grant, list or end: the operator has set `licensing.source`.";
     Gone = "gone", GONE, "This is over",
         "It was completed, ended or has expired. Start again.";
     CodeExpired = "code_expired", GONE, "The code has expired",
         "Ask for another one.";
+    Expired = "expired", GONE, "The request has expired",
+        "Ask for another device token.";
+    Superseded = "superseded", GONE, "A newer request of the same device is in its place",
+        "Claim that one, with the code of the latest message.";
+    Consumed = "consumed", GONE, "The request was claimed already",
+        "The device has its token. Ask for another one if it was lost.";
     AttemptsExhausted = "attempts_exhausted", GONE, "Too many wrong codes",
         "No code opens this any more. Start again.";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
@@ -148,6 +172,7 @@ impl ProblemType {
                 | Self::InvalidCredentials
                 | Self::InsufficientUserAuthentication
                 | Self::WrongCode
+                | Self::WrongClaim
                 | Self::WrongPassword
         );
         !is_finding && self.status() == status

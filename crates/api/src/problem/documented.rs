@@ -84,6 +84,8 @@ documented! {
         Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser AccountCompromised;
     /// Of marking accounts.
     AccountMarkProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied;
+    /// Of asking whether a request may pass.
+    ForwardAuthProblems = [] Unauthorized InvalidToken NotLetThrough NotAGateway;
     /// Of asking who may do what.
     AccessCheckProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied;
     /// Of giving an account a role.
@@ -111,6 +113,26 @@ documented! {
     ApiKeyEndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending the API keys of an account.
     ApiKeyEndManyProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch NotFound;
+    /// Of asking for a device token.
+    DeviceTokenRequestProblems = [BODY]
+        Unauthorized InvalidToken OriginMismatch AnotherUser NotLicensed NoVerifiedEmail TooManyMessages;
+    /// Of claiming a device token.
+    DeviceTokenClaimProblems = [BODY]
+        Unauthorized InvalidToken WrongClaim OriginMismatch NotLicensed NotFound NoSeatLeft Expired Superseded Consumed
+        AttemptsExhausted;
+    /// Of exchanging a device token.
+    DeviceTokenExchangeProblems = [BODY] InvalidToken NotLicensed NoSeatLeft TooEarly;
+    /// Of listing the device tokens of somebody.
+    DeviceTokenListProblems = [] InvalidRequest Unauthorized InvalidToken NotFound;
+    /// Of granting a licence.
+    LicenseGrantProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied LicensesKeptElsewhere;
+    /// Of listing the licences of all.
+    LicenseListProblems = [] InvalidRequest Unauthorized InvalidToken AccessDenied LicensesKeptElsewhere;
+    /// Of listing one's own licences.
+    OwnLicensesProblems = [] Unauthorized InvalidToken LicensesKeptElsewhere;
+    /// Of ending a licence.
+    LicenseEndProblems = []
+        Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LicensesKeptElsewhere;
     /// Of ending something of one's own.
     EndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending many things of one's own.

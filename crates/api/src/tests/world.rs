@@ -47,6 +47,8 @@ use symbolon_domain::{
 use crate::{Api, HttpSettings, Metrics, UseCases};
 
 mod api_keys;
+pub(crate) mod authorizer;
+pub(crate) mod device_tokens;
 mod stores;
 
 pub(crate) const PASSWORD: &str = "seven lanterns over the harbour";
@@ -62,6 +64,8 @@ pub(crate) struct World {
     peppers: Mutex<Option<Peppers>>,
     /// The session that was opened last.
     session: Mutex<Option<Session>>,
+    /// The device token that was claimed last.
+    device_token: Mutex<Option<symbolon_domain::device_tokens::DeviceToken>>,
 }
 
 impl World {
@@ -71,6 +75,7 @@ impl World {
             drawn: AtomicU64::new(0),
             peppers: Mutex::new(None),
             session: Mutex::new(None),
+            device_token: Mutex::new(None),
         });
         let use_cases = world.use_cases().await;
         (Arc::clone(&world), Api::new(use_cases, settings, Metrics::new(Vec::new())))
@@ -113,9 +118,13 @@ impl World {
         let recovery = self.recovery(&sign_up);
         UseCases {
             api_keys: self.api_keys(refusals.clone()),
+            device_tokens: self.device_tokens(&sign_up, &refusals),
+            trusted_issuers: self.trusted_issuers(),
             access: self.access(&refusals),
+            authorizer: self.authorizer(&sign_up, &refusals),
             accounts: self.accounts(&sign_up, &refusals),
-            invitations: self.invitations(&sign_up, refusals),
+            invitations: self.invitations(&sign_up, refusals.clone()),
+            refusals,
             audit: Audit::new(Arc::<Self>::clone(self)),
             sign_up: SignUp::new(sign_up, SignUpSettings { lifetime, pre_authorized_lifetime }),
             sign_in,

@@ -254,6 +254,8 @@ fn secrets_are_in_no_problem_and_not_shown() {
         "[store]\nurl = \"postgres://symbolon:canary@db:99999/symbolon\"",
         "[messages.email.smtp]\npassword = [\"canary-canary-canary\"]",
         "[messages.email.smtp]\npasswort = \"canary-canary-canary\"",
+        "[licensing]\ntoken = [\"canary-canary-canary\"]",
+        "[licensing]\ntoken = \"canary-canary-canary\"",
     ] {
         let printed = Scene::new(wrong).printed();
         assert_eq!(printed.len(), 1, "{printed:?}");
@@ -334,6 +336,7 @@ fn nothing_weaker_than_the_security_minima_is_accepted() {
         ("sign_in.lock_after", "100", "101"),
         ("one_time_codes.lifetime", "600s", "601s"),
         ("one_time_codes.attempts", "5", "6"),
+        ("device_tokens.claim_window", "600s", "601s"),
         ("http.shutdown_timeout", "25s", "26s"),
         ("rate_limits.sign_in", "1", "0"),
         ("rate_limits.recovery", "1", "0"),

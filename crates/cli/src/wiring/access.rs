@@ -23,15 +23,14 @@ pub(super) fn access(
 ) -> Result<Access, WiringError> {
     let items = items(configured)?;
     let limits = limits(configured, &items)?;
-    let policy: Arc<dyn AccessPolicy> = match questions {
-        Questions::NoneAsked => Arc::new(Unread),
-        Questions::Asked => {
-            let (policy, warnings) = policies(configured.access.policies.as_deref(), &items)?;
-            for warning in warnings {
-                tracing::warn!(%warning, "an access policy is odd");
-            }
-            Arc::new(policy)
+    let policy: Arc<dyn AccessPolicy> = if questions.are_of_access() {
+        let (policy, warnings) = policies(configured.access.policies.as_deref(), &items)?;
+        for warning in warnings {
+            tracing::warn!(%warning, "an access policy is odd");
         }
+        Arc::new(policy)
+    } else {
+        Arc::new(Unread)
     };
     let (accounts, refusals) = (store.clone(), refusals.clone());
     Ok(Access::new(AccessPorts { accounts, policy, refusals }, items, limits))

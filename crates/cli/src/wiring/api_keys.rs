@@ -10,38 +10,30 @@ use symbolon_domain::{
         ApiKeyPorts, ApiKeySettings, ApiKeys, FAMILY_LIFETIME, KeyCache, KeyCacheSettings, KeyRates,
         LastUsed, RefreshHashing,
     },
-    audit::Refusals,
     revocations::Revocations,
-    sign_in::SignInPorts,
-    signing_keys::TokenKeys,
     store::Store,
 };
 
+use super::Ports;
 use crate::settings::{RefreshHash, RoleName, Settings};
 
-/// They stand on what sign-ins stand on: an argon2id hash of a refresh token is made as that of a password is (K4).
-pub(super) fn api_keys(
-    sign_in: &SignInPorts,
-    store: &Arc<dyn Store>,
-    tokens: &Arc<dyn TokenKeys>,
-    (access, refusals, revocations): (&Access, &Refusals, &Revocations),
-    configured: &Settings,
-) -> ApiKeys {
+/// An argon2id hash of a refresh token is made as that of a password is (K4).
+pub(super) fn api_keys(configured: &Settings, ports: &Ports, access: &Access) -> ApiKeys {
     let settings = settings(configured);
     let longest_life = settings.max_lifetime.max(FAMILY_LIFETIME);
     let ports = ApiKeyPorts {
-        store: store.clone(),
-        sealer: Arc::new(PasetoSealer::new(sign_in.peppers.api_keys(), longest_life)),
-        hasher: Arc::clone(&sign_in.hasher),
-        tokens: Arc::clone(tokens),
-        audit: store.clone(),
+        store: ports.store.clone(),
+        sealer: Arc::new(PasetoSealer::new(ports.peppers.api_keys(), longest_life)),
+        hasher: Arc::clone(&ports.hasher),
+        tokens: Arc::clone(&ports.tokens),
+        audit: ports.store.clone(),
         access: access.clone(),
-        last_used: Arc::new(LastUsed::new(store.clone())),
+        last_used: Arc::new(LastUsed::new(ports.store.clone())),
         rates: Arc::new(KeyRates::default()),
-        revocations: revocations.clone(),
-        refusals: refusals.clone(),
-        clock: Arc::clone(&sign_in.clock),
-        entropy: Arc::clone(&sign_in.entropy),
+        revocations: ports.revocations.clone(),
+        refusals: ports.refusals.clone(),
+        clock: Arc::clone(&ports.clock),
+        entropy: Arc::clone(&ports.entropy),
     };
     ApiKeys::new(ports, settings)
 }

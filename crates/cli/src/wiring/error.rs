@@ -7,7 +7,8 @@ use symbolon_adapters::{
     store_fault::StoreFault, templates::TemplateProblem,
 };
 use symbolon_domain::{
-    sealing::PepperError, signing_keys::SigningKeysError, trusted_issuers::IssuerKeysError,
+    authorizer::RouteProblem, sealing::PepperError, signing_keys::SigningKeysError,
+    trusted_issuers::IssuerKeysError,
 };
 
 /// Why the service could not be put together.
@@ -60,6 +61,14 @@ pub enum WiringError {
     /// The keys of trusted issuers cannot be asked for.
     #[error("trusted_issuers: {0}")]
     IssuerKeys(#[source] IssuerKeysError),
+    /// Nobody can say who is licensed, which the configuration's own check has told already.
+    #[error("{key}: {problem}")]
+    Licensing {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// A master key cannot be read or made.
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
@@ -94,6 +103,12 @@ pub enum WiringError {
     /// Access policies are broken.
     #[error("access policies (access.policies) are broken: {}", lines(.0))]
     Policies(Vec<PolicyProblem>),
+    /// Route policies are broken.
+    #[error("route policies (authorizer.policies) are broken: {}", lines(.0))]
+    RoutePolicies(Vec<PolicyProblem>),
+    /// Routes are not right, which the configuration's own check has told already.
+    #[error("authorizer.routes: {}", lines(.0))]
+    Routes(Vec<RouteProblem>),
     /// Kinds of items or limits are not right, which the configuration's own check has told already.
     #[error("access.items or access.limits: {0}")]
     Access(String),

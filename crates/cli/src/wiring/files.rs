@@ -40,7 +40,7 @@ pub(crate) fn checked(loaded: Loaded) -> Result<Loaded, Vec<Problem>> {
 pub(crate) fn broken(settings: &Settings) -> Vec<BrokenFile> {
     let mut found = Vec::new();
     found.extend(Certificate::load(&settings.http.tls).err().map(|error| of_tls(&error)));
-    found.extend(super::blocklist(settings).err().map(of("passwords.blocklist")));
+    found.extend(super::people::blocklist(settings).err().map(of("passwords.blocklist")));
     // What is embedded was right when it was built.
     if settings.messages.templates.is_some() {
         let loaded = super::templates(settings, &settings.messages.language);
@@ -50,6 +50,11 @@ pub(crate) fn broken(settings: &Settings) -> Vec<BrokenFile> {
         let loaded =
             super::access::items(settings).and_then(|items| super::access::policies(Some(directory), &items));
         found.extend(loaded.err().map_or_else(Vec::new, of_many("access.policies")));
+    }
+    if let Some(directory) = &settings.authorizer.policies {
+        let loaded = super::authorizer::routes(settings)
+            .and_then(|routes| super::authorizer::policies(directory, &routes));
+        found.extend(loaded.err().map_or_else(Vec::new, of_many("authorizer.policies")));
     }
     found.extend(authority(&settings.messages.email));
     let headers = telemetry::headers(&settings.telemetry.otlp);
@@ -79,7 +84,9 @@ fn of_many(key: &'static str) -> impl Fn(WiringError) -> Vec<BrokenFile> {
     let each = move |problem: String| BrokenFile { key, problem };
     move |error| match error {
         WiringError::Templates(problems) => problems.iter().map(ToString::to_string).map(each).collect(),
-        WiringError::Policies(problems) => problems.iter().map(ToString::to_string).map(each).collect(),
+        WiringError::Policies(problems) | WiringError::RoutePolicies(problems) => {
+            problems.iter().map(ToString::to_string).map(each).collect()
+        }
         error => vec![of(key)(error)],
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn sweeper(settings: &Settings) -> SweeperSettings {
     SweeperSettings {
         lease: settings.sweeper.interval.to_std() * 3,
         session_life: settings.sessions.absolute.to_std(),
+        device_token_life: settings.device_tokens.lifetime.to_std(),
     }
 }
 

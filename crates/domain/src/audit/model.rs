@@ -7,9 +7,10 @@ use crate::{
     clock::Timestamp,
     entropy::Entropy,
     id::{
-        AccountId, ApiKeyId, AuditEventId, CeremonyId, InvitationId, MessageId, RequestId, SessionId,
-        SigningKeyId, TokenId,
+        AccountId, ApiKeyId, AuditEventId, CeremonyId, DeviceTokenId, InvitationId, LicenseId, MessageId,
+        RequestId, SessionId, SigningKeyId, TokenId, TokenRequestId,
     },
+    trusted_issuers::ExternalSubject,
 };
 
 /// What was done or tried, as `<feature>.<verb>`.
@@ -65,6 +66,22 @@ impl Act {
     pub const API_KEYS_REVOKED: Self = Self::named("api_keys.revoked");
     /// The API keys of an account were asked for (K9).
     pub const API_KEYS_LISTED: Self = Self::named("api_keys.listed");
+    /// A licence was granted (L3).
+    pub const LICENSE_GRANTED: Self = Self::named("license.granted");
+    /// A licence was ended before its time (L3).
+    pub const LICENSE_REVOKED: Self = Self::named("license.revoked");
+    /// A device token was asked for; its code went out (D1).
+    pub const DEVICE_TOKEN_REQUESTED: Self = Self::named("device_token.requested");
+    /// A device token was claimed (D7).
+    pub const DEVICE_TOKEN_CLAIMED: Self = Self::named("device_token.claimed");
+    /// A device token was shown to be verified (D10).
+    pub const DEVICE_TOKEN_VERIFIED: Self = Self::named("device_token.verified");
+    /// A device token was exchanged for a new one (D12).
+    pub const DEVICE_TOKEN_EXCHANGED: Self = Self::named("device_token.exchanged");
+    /// A device token was ended (D11).
+    pub const DEVICE_TOKEN_REVOKED: Self = Self::named("device_token.revoked");
+    /// The device tokens of somebody were asked for (D11).
+    pub const DEVICE_TOKENS_LISTED: Self = Self::named("device_tokens.listed");
     /// An account's own fields were changed.
     pub const ACCOUNT_UPDATED: Self = Self::named("account.updated");
     /// An account was locked by an administrator.
@@ -85,6 +102,10 @@ impl Act {
     pub const ADMINISTRATION_CALLED: Self = Self::named("administration.called");
     /// Somebody asked what somebody may do.
     pub const ACCESS_CHECKED: Self = Self::named("access.checked");
+    /// The gateway asked whether a request may pass (Z5).
+    pub const GATEWAY_DECIDED: Self = Self::named("gateway.decided");
+    /// A token of a trusted issuer was shown (Z2).
+    pub const ISSUER_TOKEN_VERIFIED: Self = Self::named("issuer_token.verified");
     /// A message was given up: expired, or refused for good (M2, M3).
     pub const MESSAGE_DROPPED: Self = Self::named("message.dropped");
     /// A message that waited was made due at once.
@@ -129,6 +150,14 @@ impl Act {
         Self::API_KEY_REVOKED,
         Self::API_KEYS_REVOKED,
         Self::API_KEYS_LISTED,
+        Self::LICENSE_GRANTED,
+        Self::LICENSE_REVOKED,
+        Self::DEVICE_TOKEN_REQUESTED,
+        Self::DEVICE_TOKEN_CLAIMED,
+        Self::DEVICE_TOKEN_VERIFIED,
+        Self::DEVICE_TOKEN_EXCHANGED,
+        Self::DEVICE_TOKEN_REVOKED,
+        Self::DEVICE_TOKENS_LISTED,
         Self::ACCOUNT_UPDATED,
         Self::ACCOUNT_LOCKED,
         Self::ACCOUNT_UNLOCKED,
@@ -139,6 +168,8 @@ impl Act {
         Self::INVITATION_WITHDRAWN,
         Self::ACCESS_CHECKED,
         Self::ADMINISTRATION_CALLED,
+        Self::GATEWAY_DECIDED,
+        Self::ISSUER_TOKEN_VERIFIED,
         Self::MESSAGE_DROPPED,
         Self::MESSAGE_RETRIED,
         Self::MESSAGE_TEST_SENT,
@@ -235,6 +266,15 @@ subjects! {
     MessageId => "message";
     SigningKeyId => "signing_key";
     TokenId => "token";
+    LicenseId => "license";
+    TokenRequestId => "token_request";
+    DeviceTokenId => "device_token";
+}
+
+impl From<&ExternalSubject> for Subject {
+    fn from(subject: &ExternalSubject) -> Self {
+        Self(format!("external:{subject}"))
+    }
 }
 
 /// One row of the audit log.

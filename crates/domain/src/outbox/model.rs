@@ -26,6 +26,8 @@ pub enum MessageKind {
     PasswordChanged,
     /// The token with which an invited person becomes an account (A5), in a link where there is a page for it.
     Invitation,
+    /// The claim code of a device token (D5).
+    ClaimCode,
     /// An administrator has locked the account (A5).
     AccountLocked,
     /// An administrator has opened it again.
@@ -40,7 +42,7 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SignUpCode,
         Self::SignInCode,
         Self::AccountExists,
@@ -49,6 +51,7 @@ impl MessageKind {
         Self::RecoveryLink,
         Self::PasswordChanged,
         Self::Invitation,
+        Self::ClaimCode,
         Self::AccountLocked,
         Self::AccountUnlocked,
         Self::AccountCompromised,
@@ -68,6 +71,7 @@ impl MessageKind {
             Self::RecoveryLink => "recovery_link",
             Self::PasswordChanged => "password_changed",
             Self::Invitation => "invitation",
+            Self::ClaimCode => "claim_code",
             Self::AccountLocked => "account_locked",
             Self::AccountUnlocked => "account_unlocked",
             Self::AccountCompromised => "account_compromised",

@@ -28,11 +28,13 @@ pub enum SealedKind {
     Pepper,
     /// The contents of messages that wait.
     Message,
+    /// The secrets of device tokens.
+    DeviceToken,
 }
 
 impl SealedKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SigningKey, Self::Pepper, Self::Message];
+    pub const ALL: [Self; 4] = [Self::SigningKey, Self::Pepper, Self::Message, Self::DeviceToken];
 
     /// The kind of the place that such bytes are sealed for.
     #[must_use]
@@ -41,6 +43,7 @@ impl SealedKind {
             Self::SigningKey => "signing_key",
             Self::Pepper => "pepper",
             Self::Message => "message",
+            Self::DeviceToken => "device_token",
         }
     }
 }

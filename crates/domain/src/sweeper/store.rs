@@ -26,6 +26,10 @@ pub struct Sweep {
     pub api_key_tokens: Horizon,
     /// Families of API keys past their limit that have no keys any more.
     pub api_keys: Horizon,
+    /// Requests for device tokens, claimed ones too.
+    pub token_requests: Horizon,
+    /// Device tokens.
+    pub device_tokens: Horizon,
     /// Messages that are done with.
     pub messages: Horizon,
 }

@@ -20,8 +20,9 @@ fn the_file_of_defaults_has_every_key_and_every_key_in_it_works() {
             line.strip_prefix('#').filter(|rest| rest.starts_with(char::is_alphabetic)).unwrap_or(line)
         })
         .collect();
-    // With all of them set the listener speaks TLS, and then its address does too.
+    // With all of them set the listener speaks TLS, and then its address does too; and there is a service of licences to ask.
     let text = uncommented.join("\n").replace("\"http://localhost:8080\"", "\"https://localhost:8080\"");
+    let text = text.replace("source = \"store\"", "source = \"http\"");
     let loaded = Scene::new(&text).loaded();
     let given: BTreeSet<&str> = loaded
         .origins
