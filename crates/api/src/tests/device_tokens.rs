@@ -165,7 +165,7 @@ async fn a_claim_fails_in_its_own_ways() {
     );
 }
 
-/// D10, rule 6: whatever is shown, it is not active; an outage is told as one.
+/// D10, C61: whatever is shown, it is not active; an outage is told as one.
 #[tokio::test]
 async fn whatever_is_no_device_token_is_inactive() {
     let service = Service::new().await;
@@ -214,7 +214,7 @@ async fn a_trusted_issuers_token_is_enough() {
     assert_eq!(ask(&service, &shown, DEVICE, ACCOUNT).await.problem(), (403, "another_user"));
 }
 
-/// Z1, Z3, D2, rule 6: what such a token must say, and that an issuer which is away is not a "no".
+/// Z1, Z3, D2: what such a token must say, and that an issuer which is away is not a "no".
 #[tokio::test]
 async fn a_trusted_issuers_token_must_count() {
     let service = Service::new().await;
