@@ -162,7 +162,7 @@ impl DynamoStore {
         let range = |shard| Range { pk: partition(shard), from: from.clone(), to: NEWEST.to_string() };
         let shards = (0..SHARDS).map(|shard| self.first(range(shard), most));
         let mut rows = with_ids(try_join_all(shards).await?)?;
-        rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        rows.sort_unstable_by_key(|(id, _)| *id);
         rows.truncate(most);
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }

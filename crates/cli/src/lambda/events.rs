@@ -65,7 +65,7 @@ impl AuthorizerEvent {
     pub fn parse(json: &[u8]) -> Result<Self, EventError> {
         let Kind { kind, version } = read(json)?;
         match (kind.as_str(), version.as_deref()) {
-            ("TOKEN", None) => Self::of_token(read(json)?),
+            ("TOKEN", None) => Self::of_token(&read(json)?),
             ("REQUEST", None | Some("1.0")) => Self::of_request(read(json)?),
             ("REQUEST", Some("2.0")) => Ok(Self::of_http(read(json)?)),
             _ => Err(EventError::Form),
@@ -87,7 +87,7 @@ impl AuthorizerEvent {
     }
 
     /// One header is all that there is: no binding, no device, and neither host nor address (Z9).
-    fn of_token(event: TokenEvent) -> Result<Self, EventError> {
+    fn of_token(event: &TokenEvent) -> Result<Self, EventError> {
         let arn = MethodArn::parse(&event.method_arn).ok_or(EventError::MethodArn)?;
         Ok(Self {
             credential: event.authorization_token.as_deref().and_then(bearer),

@@ -157,7 +157,7 @@ fn refusal(decision: &GatewayDecision) -> Option<Refusal> {
         |reason: &'static str| Refusal { act: act.clone(), reason, actor: Actor::Anonymous, subject: None };
     match decision {
         GatewayDecision::Allowed { .. } => None,
-        GatewayDecision::Unauthenticated { reason } => Some(of_nobody(*reason)),
+        GatewayDecision::Unauthenticated { reason } => Some(of_nobody(reason)),
         GatewayDecision::RateLimited { .. } => Some(of_nobody("rate_limited")),
         GatewayDecision::Denied { reason, principal: None, .. } => Some(of_nobody(reason.as_str())),
         GatewayDecision::Denied { reason, principal: Some(principal), route, .. } => {

@@ -61,7 +61,7 @@ impl AuditStore for Log {
 
 /// Says who it is.
 enum Shown {
-    By(Principal),
+    By(Box<Principal>),
     Inactive,
     RateLimited,
     StoreFails,
@@ -72,7 +72,7 @@ enum Shown {
 impl Credentials for Shown {
     async fn identify(&self, _: &GatewayRequest<'_>, _: &Origin) -> Result<Principal, IdentifyError> {
         match self {
-            Self::By(principal) => Ok(principal.clone()),
+            Self::By(principal) => Ok(Principal::clone(principal)),
             Self::Inactive => Err(IdentifyError::Inactive("expired")),
             Self::RateLimited => Err(IdentifyError::RateLimited { until: Timestamp::from_seconds(9) }),
             Self::StoreFails => Err(StoreError::Busy.into()),
@@ -203,7 +203,7 @@ fn denial(decision: &GatewayDecision) -> Option<GatewayDenial> {
 /// Z8: an unsafe path is denied before anybody is asked who they are, an outage included.
 #[test]
 fn an_unsafe_path_comes_first() {
-    for shown in [Shown::By(ada()), Shown::Inactive, Shown::StoreFails] {
+    for shown in [Shown::By(ada().into()), Shown::Inactive, Shown::StoreFails] {
         let world = world(shown, permits);
         let decision = world.decide("GET", "/users/../any").unwrap();
         assert_eq!(denial(&decision), Some(GatewayDenial::UnsafePath(UnsafePath::DotSegment)));
@@ -234,7 +234,7 @@ fn a_credential_that_does_not_count_comes_before_the_route() {
 /// Z6: what is not declared is denied, whatever the policies would say.
 #[test]
 fn an_undeclared_route_comes_before_the_policy() {
-    let world = world(Shown::By(ada()), permits);
+    let world = world(Shown::By(ada().into()), permits);
     for (method, path) in
         [("GET", "/nowhere"), ("POST", "/users/7"), ("TRACE", "/any"), ("get", "/any"), ("", "/any")]
     {
@@ -250,7 +250,7 @@ fn an_undeclared_route_comes_before_the_policy() {
 #[test]
 fn the_policy_decides_about_a_declared_route() {
     let (ada_id, route) = (AccountId::from_bytes([1; 16]), Some("route:user".to_owned()));
-    let allowed = world(Shown::By(ada()), permits);
+    let allowed = world(Shown::By(ada().into()), permits);
     let decision = allowed.decide("GET", "/users/%37?x=y").unwrap();
     assert!(decision.is_allowed());
     let GatewayDecision::Allowed { principal, route: found, policies } = decision else { panic!() };
@@ -258,11 +258,11 @@ fn the_policy_decides_about_a_declared_route() {
     assert_eq!(allowed.refusals(), []);
     assert_eq!(allowed.asked(), ["GET user /users/7 api.example.org Some(203.0.113.9)"]);
 
-    let silent = world(Shown::By(ada()), is_silent);
+    let silent = world(Shown::By(ada().into()), is_silent);
     assert_eq!(denial(&silent.decide("GET", "/users/7").unwrap()), Some(GatewayDenial::NotPermitted));
     assert_eq!(silent.refusals(), [("not_permitted".to_owned(), Actor::Account(ada_id), route)]);
 
-    let forbidden = world(Shown::By(external()), forbids);
+    let forbidden = world(Shown::By(external().into()), forbids);
     let decision = forbidden.decide("GET", "/users/7").unwrap();
     let GatewayDecision::Denied { reason, principal, route, policies } = decision else { panic!() };
     assert_eq!((reason, principal, policies), (GatewayDenial::Forbidden, Some(external()), named("never")));
@@ -278,7 +278,7 @@ fn an_outage_is_no_decision() {
     assert!(matches!(store.decide("GET", "/any"), Err(AuthorizeError::Store(StoreError::Busy))));
     let issuer = world(Shown::IssuerFails, permits);
     assert!(matches!(issuer.decide("GET", "/any"), Err(AuthorizeError::IssuerUnavailable { .. })));
-    let policy = world(Shown::By(ada()), fails);
+    let policy = world(Shown::By(ada().into()), fails);
     assert!(matches!(policy.decide("GET", "/any"), Err(AuthorizeError::Policy(_))));
     assert!(policy.authorizer.judge_routes(&ada(), "", None).is_err());
     for world in [store, issuer, policy] {
