@@ -19,8 +19,9 @@ const CUTS: usize = 8;
 
 type Run = fn(&[u8]) -> bool;
 
-const TARGETS: [(&str, Run); 7] = [
+const TARGETS: [(&str, Run); 8] = [
     ("connection", fuzzed::connection::run),
+    ("gateway", fuzzed::gateway::run),
     ("mail_server", fuzzed::mail_server::run),
     ("request", fuzzed::request::run),
     ("sealed", fuzzed::sealed::run),
@@ -41,7 +42,8 @@ fn names_in(path: &Path) -> BTreeSet<String> {
 /// X15: no seed brings anything down, nor what is left of it when the rest does not come; and each says something to its target.
 #[rstest]
 fn every_seed_goes_through(
-    #[values("connection", "mail_server", "request", "sealed", "settings", "tokens", "values")] target: &str,
+    #[values("connection", "gateway", "mail_server", "request", "sealed", "settings", "tokens", "values")]
+    target: &str,
 ) {
     let (_, run) = TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();
     let seeds = directory("seeds").join(target);

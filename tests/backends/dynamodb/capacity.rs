@@ -8,7 +8,9 @@ use symbolon_domain::{
     actor::Role,
     api_keys::{IssueApiKey, RevokeApiKey},
     audit::{Act, AuditFilter},
+    device_tokens::{DeviceToken, Holder, NewTokenRequest},
     effects::Effects,
+    licenses::SeatKey,
     outbox::{FinishMessage, LeaseMessages, MessageState, RetryMessage},
     page::PageRequest,
     passwords::ReplacePassword,
@@ -21,11 +23,13 @@ use super::stores;
 use crate::{
     contract::{
         api_keys::{issued, new_api_key, refresh::shown as shown_key},
+        device_tokens::{new_request, new_token},
         given::{
             self, LIMITS, at, completion, event, hash, matched, new_sign_in, new_sign_up, person, resend,
             sign_in_completion,
         },
         invitations::{new_invitation, redemption},
+        licenses::{new_license, whoever_has},
         recovery::{by_code, finish as finish_recovery},
         sessions::refresh::shown,
     },
@@ -270,10 +274,62 @@ async fn count_of_keys() -> Vec<String> {
     lines
 }
 
+/// The whole of a device's life, with one seat of a licence, on a table of its own.
+async fn count_of_devices() -> Vec<String> {
+    let table = Table::migrated().await;
+    let proxy = DynamoProxy::start(table.options.endpoint.as_deref().unwrap()).await;
+    let options = DynamoOptions { endpoint: Some(proxy.url.clone()), ..table.options.clone() };
+    let store = DynamoStore::connect(&options).await.unwrap();
+    let stores = stores(&store, table.options.clone());
+    let mut lines = Vec::new();
+    let holder = Holder::Account(person(&stores, "ada@example.org", at(0)).await.id);
+    let effects = |act| Effects::event(event(act, at(9)));
+    let license = new_license(whoever_has("ada@example.org"), at(99_000));
+    let (subjects, seats) = ([license.subject.clone()], license.seats);
+    counted!(
+        lines,
+        proxy,
+        "licence: grant",
+        stores.licenses.grant(license.clone(), effects(Act::LICENSE_GRANTED))
+    );
+    counted!(
+        lines,
+        proxy,
+        "licence: the best of one subject",
+        stores.licenses.held(&subjects, None, at(1), 1)
+    );
+    counted!(lines, proxy, "licence: list (1)", stores.licenses.list(None, PageRequest::first()));
+    let request = NewTokenRequest {
+        effects: effects(Act::DEVICE_TOKEN_REQUESTED),
+        ..new_request(&holder, "adas-laptop", at(1))
+    };
+    let id = request.id;
+    counted!(lines, proxy, "device token: request", stores.device_tokens.request(request)).unwrap();
+    let guess = stores.device_tokens.reserve_claim(id, &holder, 5, at(2));
+    counted!(lines, proxy, "device token: pay for a guess", guess);
+    let seat = Some(SeatKey::of_license(license.id));
+    let token =
+        |now| DeviceToken { license: Some(license.id), seat, ..new_token(&holder, "adas-laptop", now) };
+    let (first, second) = (token(at(2)), token(at(40_000)));
+    let claim = stores.device_tokens.claim(id, first.clone(), seats, effects(Act::DEVICE_TOKEN_CLAIMED));
+    counted!(lines, proxy, "device token: claim", claim);
+    counted!(lines, proxy, "device token: verify", stores.device_tokens.find(first.id));
+    let exchanged = effects(Act::DEVICE_TOKEN_EXCHANGED);
+    let exchange = stores.device_tokens.exchange(first.id, second.clone(), seats, exchanged);
+    counted!(lines, proxy, "device token: exchange", exchange);
+    let list = stores.device_tokens.list(&holder, at(40_001), PageRequest::first());
+    counted!(lines, proxy, "device token: list of a holder (1)", list);
+    let revoke = stores.device_tokens.revoke(second.id, &holder, effects(Act::DEVICE_TOKEN_REVOKED));
+    counted!(lines, proxy, "device token: revoke", revoke);
+    let revoke = stores.licenses.revoke(license.id, effects(Act::LICENSE_REVOKED), at(40_002));
+    counted!(lines, proxy, "licence: revoke", revoke);
+    lines
+}
+
 /// The documentation says what is so.
 #[tokio::test]
 async fn the_costs_in_the_documentation_are_the_real_ones() {
-    let counted = [count().await, count_of_keys().await].concat().join("\n");
+    let counted = [count().await, count_of_keys().await, count_of_devices().await].concat().join("\n");
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/dynamodb.md");
     let written = fs::read_to_string(page).unwrap();
     assert!(written.contains(&counted), "docs/dynamodb.md is to say:\n{counted}");
