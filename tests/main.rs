@@ -7,5 +7,6 @@ mod cli;
 mod contract;
 mod faults;
 mod http;
+mod lambda;
 mod seeds;
 mod support;

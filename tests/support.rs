@@ -9,6 +9,7 @@ pub(crate) mod dynamodb_proxy;
 pub(crate) mod engines;
 pub(crate) mod messages;
 pub(crate) mod postgres;
+pub(crate) mod ses;
 pub(crate) mod smtp;
 pub(crate) mod user;
 

@@ -10,6 +10,7 @@ mod access_decisions;
 mod api_keys;
 mod durable_writes;
 mod footprint;
+mod lambda;
 mod lookalikes;
 mod revocation;
 mod session_checks;
@@ -19,7 +20,7 @@ mod trusted_issuers;
 
 /// The ids of the design's goals, in the order of the table.
 pub(crate) const IDS: &[&str] =
-    &["G-1", "G-2", "G-4", "G-5", "G-6", "G-7", "G-8", "G-9", "G-10", "G-11", "C9"];
+    &["G-1", "G-2", "G-4", "G-5", "G-6", "G-7", "G-8", "G-9", "G-10", "G-11", "G-12", "C9"];
 
 /// Measures what is asked for.
 pub(crate) fn measure(options: &Options) -> Outcome<Report> {
@@ -44,6 +45,7 @@ async fn rows(id: &str, options: &Options) -> Outcome<Vec<Row>> {
         "G-9" => signing::measure(options),
         "G-10" => revocation::measure(options),
         "G-11" => access_decisions::measure(options),
+        "G-12" => Box::pin(lambda::measure(options)).await,
         _ => lookalikes::measure(options),
     }
 }

@@ -67,6 +67,11 @@ impl Home {
         Settings::in_directory(&self.data())
     }
 
+    /// The directory that its nodes are started in.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }

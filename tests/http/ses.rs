@@ -10,7 +10,6 @@ use std::{
 };
 
 use mail_parser::MessageParser;
-use serde_json::Value as Json;
 use symbolon::settings::{EmailCarrier, Mailbox, Settings};
 use symbolon_domain::outbox::MessageState;
 use tokio::{
@@ -21,9 +20,10 @@ use tokio::{
 use crate::support::{
     Binary,
     Engine::Sqlite,
-    Home, TestApp, client, code_in,
+    Home, TestApp,
     engines::told,
     messages::{eventually, is_delivered, waits},
+    ses::{code_of, sent_by, verified},
 };
 
 const ADA: &str = "ada.canary@example.org";
@@ -140,32 +140,6 @@ fn answer(status: u16, body: &str) -> Vec<u8> {
     format!("{head}\r\nconnection: close\r\n\r\n{body}").into_bytes()
 }
 
-/// A sender that moto has verified. Each test has one of its own.
-async fn verified(sender: &str) -> String {
-    let sender = format!("{sender}@symbolon.example");
-    let signature = "AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/ses/aws4_request, \
-                     SignedHeaders=host, Signature=0";
-    let answer = client()
-        .post(told("SYMBOLON_TEST_AWS"))
-        .header("authorization", signature)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("Action=VerifyEmailIdentity&EmailAddress={}", sender.replace('@', "%40")))
-        .send()
-        .await
-        .unwrap();
-    assert!(answer.status().is_success());
-    sender
-}
-
-/// What moto got from this sender, oldest first.
-async fn sent_by(sender: &str) -> Vec<String> {
-    let url = format!("{}/moto-api/data.json", told("SYMBOLON_TEST_AWS"));
-    let data: Json = client().get(url).send().await.unwrap().json().await.unwrap();
-    let messages = data["ses"]["RawMessage"].as_array().cloned().unwrap_or_default();
-    let ours = messages.iter().filter(|message| message["source"] == sender);
-    ours.map(|message| message["raw_data"].as_str().unwrap().to_owned()).collect()
-}
-
 fn through(endpoint: &str, sender: &str) -> impl FnOnce(&mut Settings) {
     let from = Mailbox::try_from(format!("Symbolon <{sender}>")).unwrap();
     let endpoint = endpoint.to_owned().try_into().unwrap();
@@ -173,10 +147,6 @@ fn through(endpoint: &str, sender: &str) -> impl FnOnce(&mut Settings) {
         let email = &mut settings.messages.email;
         (email.carrier, email.from, email.ses.endpoint) = (EmailCarrier::Ses, from, Some(endpoint));
     }
-}
-
-fn code_of(raw: &str) -> String {
-    code_in(&MessageParser::default().parse(raw).unwrap().body_text(0).unwrap())
 }
 
 /// M5: a sign-up's code arrives through SES, as the message that it is with every carrier.

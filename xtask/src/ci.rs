@@ -67,12 +67,13 @@ fn check_clippy(checkout: &Checkout) -> Outcome {
     process::run(&mut checkout.cargo(&arguments))
 }
 
-/// The program as a newcomer builds it, with each store alone and with all of AWS, and the adapters without any store: a
+/// The program as a newcomer builds it, with each store alone, with all of AWS and as a Lambda function, and the adapters without any store: a
 /// feature that only another package of the workspace switches on is missed by every check of the whole workspace.
 fn check_alone(checkout: &Checkout) -> Outcome {
-    let builds: [&[&str]; 7] = [
+    let builds: [&[&str]; 8] = [
         &[],
         &["--features", "aws"],
+        &["--no-default-features", "--features", "lambda,aws"],
         &["--no-default-features", "--features", "sqlite"],
         &["--no-default-features", "--features", "postgres"],
         &["--no-default-features", "--features", "dynamodb"],

@@ -4,6 +4,7 @@ mod access;
 mod api_keys;
 mod authorizer;
 mod device_tokens;
+mod lambda;
 mod licenses;
 mod tokens;
 
@@ -25,6 +26,7 @@ pub use self::access::{AccessCommand, CheckArguments, MatrixArguments};
 pub use self::api_keys::{ApiKeyCommand, ImportArguments, IssueArguments, VerifyArguments};
 pub use self::authorizer::AuthorizeArguments;
 pub use self::device_tokens::DeviceTokenCommand;
+pub use self::lambda::LambdaCommand;
 pub use self::licenses::{GrantArguments, LicenseCommand};
 pub use self::tokens::{IssuerCommand, MintArguments, TokenArguments, TokenCommand};
 use crate::settings::{InvalidLanguageTag, LanguageTag, Override};
@@ -96,6 +98,9 @@ pub enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Be a function of AWS Lambda, started by it.
+    #[command(subcommand)]
+    Lambda(LambdaCommand),
     /// Find what is wrong and say what to do.
     Doctor,
     /// Print a script that completes `symbolon` commands in a shell.

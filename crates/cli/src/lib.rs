@@ -154,7 +154,8 @@ pub type CommandResult = Result<(), CommandError>;
 /// Runs the command that the process's arguments name: exit code 0 done, 1 refused or failed, 2 wrong usage.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let started_with = lambda::arguments(std::env::args_os().collect(), std::env::var_os);
+    let arguments = match Arguments::try_parse_from(started_with) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help and version come this way too, with exit code 0. If nobody reads them, there is nothing to add.
@@ -197,6 +198,10 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
             block_on(serve::run(loaded.settings, arguments.test_mode))
         }
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
+        #[cfg(feature = "lambda")]
+        Command::Lambda(command) => block_on(lambda::run::run(*command, &load(options)?)),
+        #[cfg(not(feature = "lambda"))]
+        Command::Lambda(_) => Err(WiringError::NotCompiledIn("the feature `lambda`".to_owned()).into()),
         Command::Access(AccessCommand::Validate { directory }) => {
             access::policies::validate(directory.as_deref(), &load(options)?, output)
         }

@@ -42,6 +42,8 @@ fn without_payloads() -> FilterFn {
 fn most_verbose(target: &str) -> LevelFilter {
     const GUARDED: [&str; 2] = ["aws_", "sqlx"];
     match target {
+        // It calls every 401 of an authorizer an error. What is one we log ourselves, and a panic says so by itself.
+        "lambda_runtime::layers::panic" => LevelFilter::OFF,
         ours if ours.starts_with("symbolon") => LevelFilter::TRACE,
         guarded if GUARDED.iter().any(|prefix| guarded.starts_with(prefix)) => LevelFilter::WARN,
         _ => LevelFilter::INFO,
@@ -64,6 +66,8 @@ mod tests {
             ("sqlx_postgres::connection", LevelFilter::WARN),
             ("hyper_util::client::legacy", LevelFilter::INFO),
             ("h2::codec", LevelFilter::INFO),
+            ("lambda_runtime::layers::api_response", LevelFilter::INFO),
+            ("lambda_runtime::layers::panic", LevelFilter::OFF),
         ] {
             assert_eq!(most_verbose(target), level, "{target}");
         }

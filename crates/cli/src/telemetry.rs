@@ -118,6 +118,14 @@ impl Telemetry {
             .with_filter(filter_fn(|metadata| metadata.target() == TRACES))
     }
 
+    /// Sends what waits now, for as long as this at most: for a host that stops between requests.
+    pub async fn flush(&self, patience: Duration) {
+        let provider = self.provider.clone();
+        let flush = tokio::task::spawn_blocking(move || provider.force_flush());
+        // A collector that is away has been warned of already.
+        drop(tokio::time::timeout(patience, flush).await);
+    }
+
     /// Sends what still waits, for as long as this at most.
     pub async fn stop(self, patience: Duration) {
         let flush = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(patience));

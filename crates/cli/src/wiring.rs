@@ -187,8 +187,20 @@ impl Service {
 /// # Errors
 /// See [`WiringError`].
 pub async fn open(settings: &Settings, surroundings: Surroundings) -> Result<Service, WiringError> {
+    open_for(settings, surroundings, Questions::Asked).await
+}
+
+/// As [`open`], for who serves and is asked these questions only.
+///
+/// # Errors
+/// See [`WiringError`].
+pub async fn open_for(
+    settings: &Settings,
+    surroundings: Surroundings,
+    questions: Questions,
+) -> Result<Service, WiringError> {
     let Opened { store, keys } = store::engine(settings)?.open(&surroundings.entropy).await?;
-    let service = assemble(settings, surroundings, store, Arc::new(keys), Questions::Asked).await?;
+    let service = assemble(settings, surroundings, store, Arc::new(keys), questions).await?;
     service.signing_keys.load_or_create().await?;
     Ok(service)
 }

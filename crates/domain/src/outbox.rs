@@ -4,7 +4,14 @@
 //! lease what is due, render it, give it to the carrier, and report back. No worker is special, and a message
 //! is delivered at least once.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     accounts::Account,
@@ -64,13 +71,14 @@ pub struct OutboxPorts {
 pub struct Outbox {
     ports: OutboxPorts,
     settings: OutboxSettings,
+    composed: Arc<AtomicU64>,
 }
 
 impl Outbox {
     /// Over these ports.
     #[must_use]
     pub fn new(ports: OutboxPorts, settings: OutboxSettings) -> Self {
-        Self { ports, settings }
+        Self { ports, settings, composed: Arc::default() }
     }
 
     /// A message to this address, its content sealed; to be written by the caller's store.
@@ -84,6 +92,7 @@ impl Outbox {
         variables: &[(&str, &str)],
         life: MessageLife,
     ) -> Result<NewMessage, StoreError> {
+        self.composed.fetch_add(1, Ordering::Relaxed);
         let id = MessageId::new(life.created_at, &*self.ports.entropy);
         let variables: BTreeMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -91,6 +100,14 @@ impl Outbox {
         let sealed = self.seal(id, &content).map_err(StoreError::unavailable)?;
         let MessageLife { created_at, expires_at } = life;
         Ok(NewMessage { id, kind, content: sealed, created_at, expires_at })
+    }
+
+    /// How many messages this process has composed, whether they were written or not: where it must not be told whether there
+    /// is an account, one is composed for nobody too. A host that stops between requests learns by it that there may be
+    /// something to deliver (M7).
+    #[must_use]
+    pub fn composed(&self) -> u64 {
+        self.composed.load(Ordering::Relaxed)
     }
 
     /// Messages of any state, newest first, without their content.

@@ -16,7 +16,7 @@ use symbolon_domain::authorizer::GatewayRequest;
 use super::MethodArn;
 
 /// The stage of an HTTP API whose name is no part of paths.
-const UNNAMED_STAGE: &str = "$default";
+pub(super) const UNNAMED_STAGE: &str = "$default";
 
 /// A gateway's question, and in which form it wants its answer.
 #[derive(Debug)]
@@ -142,7 +142,7 @@ fn path_of(arn: &MethodArn) -> String {
 }
 
 /// An HTTP API puts the name of the stage before the path, unless it is `$default`.
-fn without_stage<'a>(path: &'a str, stage: &str) -> &'a str {
+pub(super) fn without_stage<'a>(path: &'a str, stage: &str) -> &'a str {
     if stage == UNNAMED_STAGE {
         return path;
     }

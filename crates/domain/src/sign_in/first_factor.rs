@@ -92,7 +92,7 @@ impl SignIn {
                 Ok(Proved { candidate, throttle_key, reserved, outdated })
             }
             (_, candidate) => {
-                self.refuse(candidate.as_ref(), reserved, shown.event, now).await?;
+                self.refuse((shown.address, candidate.as_ref()), reserved, shown.event, now).await?;
                 Err(FirstFactorError::Refused)
             }
         }
@@ -130,29 +130,33 @@ impl SignIn {
         Ok(Judged::Right { outdated: outdated.then(|| password.clone()) })
     }
 
-    /// Writes the event of a wrong first factor; when it closed the sign-in, the owner is told (S14).
+    /// Writes the event of a wrong first factor; when it closed the sign-in, the owner is told (S14). The notice is composed
+    /// for nobody too, so that it takes as long; only the write leaves it out (C9).
     async fn refuse(
         &self,
-        candidate: Option<&Candidate>,
+        (address, candidate): (&EmailAddress, Option<&Candidate>),
         throttle: Throttle,
         event: AuditEvent,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let event = event.refused("wrong_first_factor");
-        let mut effects = Effects::default();
-        let Some(candidate) = candidate else {
-            effects.events.push(event);
-            return self.ports.store.refuse(effects).await;
-        };
-        effects.events.push(event.on(candidate.account_id));
-        if throttle.is_closed(self.throttle_limits()) {
-            let notice = self.ports.outbox.compose(
+        let notice = if throttle.is_closed(self.throttle_limits()) {
+            Some(self.ports.outbox.compose(
                 MessageKind::SignInLocked,
-                &candidate.address,
+                candidate.map_or(address, |candidate| &candidate.address),
                 &[("failures", &throttle.failures.to_string())],
                 MessageLife::notice(now),
-            )?;
-            effects.messages.push(notice);
+            )?)
+        } else {
+            None
+        };
+        let mut effects = Effects::default();
+        match candidate {
+            Some(candidate) => {
+                effects.events.push(event.on(candidate.account_id));
+                effects.messages.extend(notice);
+            }
+            None => effects.events.push(event),
         }
         self.ports.store.refuse(effects).await
     }
