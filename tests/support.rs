@@ -7,8 +7,10 @@ pub(crate) mod call;
 pub(crate) mod collector;
 pub(crate) mod dynamodb_proxy;
 pub(crate) mod engines;
+pub(crate) mod gateway;
 pub(crate) mod messages;
 pub(crate) mod postgres;
+pub(crate) mod proxies;
 pub(crate) mod smtp;
 pub(crate) mod user;
 
