@@ -3,6 +3,7 @@
 mod access;
 mod administration;
 mod api_keys;
+mod authorizer;
 mod commands;
 mod configuration;
 mod doctor;

@@ -3,6 +3,7 @@
 mod disk;
 mod dynamodb;
 mod flood;
+mod gateway;
 mod keys;
 mod kill;
 mod load;

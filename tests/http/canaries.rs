@@ -10,19 +10,24 @@ use symbolon_domain::secret::{ExposeSecret as _, OpaqueToken, TokenKind};
 use crate::support::{
     Binary, Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Home, Host as _, SignedIn, client, command_of, mail_to, token_in,
+    Home, Host as _, SignedIn, client, command_of, gateway, mail_to, tampered, token_in,
 };
 
 const ADDRESS: &str = "canary.person@example.org";
 const PASSWORD: &str = "canary seven lanterns over the harbour";
 const AGENT: &str = "canary-agent/1.0";
 const SOURCE: &str = "203.0.113.77";
+const DEVICE: &str = "canary-device-7f3a";
+/// Somebody whom another service vouches for.
+const EXTERNAL: &str = "canary.external@example.org";
+const AUDIENCE: &str = "https://api.example.org";
 
 /// C63, M6, G1: no password, code, token, binding or address in any line; the source only as a hash.
 #[rstest]
 #[tokio::test]
 async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
-    let home = Home::on(on).await;
+    let (home, issuing) = (Home::on(on).await, Home::on(Sqlite).await);
+    let _issuer = trust(&home, &issuing);
     let variables = [("SYMBOLON_LOG__LEVEL", "trace"), ("SYMBOLON_LOG__FORMAT", "json")];
     let mut binary = Binary::of(&home, &[], &variables);
     let mut secrets = vec![ADDRESS.to_owned(), PASSWORD.to_owned(), AGENT.to_owned(), SOURCE.to_owned()];
@@ -45,6 +50,10 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
     secrets.push("canary name".to_owned());
 
     plant_in_api_keys(&binary, &refreshed, &mut secrets).await;
+    let external = external_token(&issuing);
+    let device = plant_in_device_tokens((&home, &binary), &refreshed, &external, &mut secrets).await;
+    plant_at_the_gateway(&binary, &refreshed, [&device, &external], &mut secrets).await;
+    secrets.extend([device, external, EXTERNAL.to_owned(), DEVICE.to_owned()]);
     plant_in_recoveries(&binary, &refreshed, &mut secrets).await;
 
     pending.try_resend().await.expect(429);
@@ -57,8 +66,10 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
     secrets.extend([link, "canary.guest@example.org".to_owned()]);
 
     plant_in_the_wrong_places(&binary).await;
-    secrets.extend(mail_to(home.directory(), ADDRESS).iter().flat_map(|(_, text)| codes(text)));
-    assert!(secrets.len() > 15);
+    for address in [ADDRESS, EXTERNAL] {
+        secrets.extend(mail_to(home.directory(), address).iter().flat_map(|(_, text)| codes(text)));
+    }
+    assert!(secrets.len() > 25);
 
     assert!(binary.terminate().success());
     let log = binary.log();
@@ -68,8 +79,8 @@ async fn no_secret_reaches_a_log_line(#[values(Sqlite, Postgres, Dynamodb)] on: 
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "every line is one JSON object");
     }
     for secret in &secrets {
-        // Six or eight digits may stand in a time or an id by chance; a code stands alone.
-        let found = if matches!(secret.len(), 6 | 8) {
+        // Six to eight digits may stand in a time or an id by chance; a code stands alone.
+        let found = if matches!(secret.len(), 6..=8) {
             stands_alone(&log, secret)
         } else {
             log.contains(secret.as_str())
@@ -102,6 +113,137 @@ async fn plant_in_api_keys(binary: &Binary, session: &SignedIn<'_>, secrets: &mu
     session.call("GET", "/v1/api-keys").send().await.expect(200);
     session.call("DELETE", "/v1/api-keys").send().await.expect(200);
     secrets.extend([key, refresh_token, next.text("api_key"), next.text("refresh_token")]);
+}
+
+/// Another service, whose tokens count here, and routes that everybody who is known may call.
+fn trust(home: &Home, issuing: &Home) -> Binary {
+    fs::write(issuing.directory().join("symbolon.toml"), "[http]\npublic_url = \"http://127.0.0.1:9\"\n")
+        .unwrap();
+    let issuer = Binary::of(issuing, &[], &[]);
+    let policies = home.directory().join("policies");
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join("all.cedar"), "@id(\"all\") permit (principal, action, resource);\n").unwrap();
+    let configuration = format!(
+        "[authorizer]\npolicies = {policies:?}\n\
+         [[authorizer.routes]]\nname = \"note\"\nmethod = \"ANY\"\npath = \"/notes/{{id}}\"\n\
+         [[trusted_issuers]]\nissuer = \"http://127.0.0.1:9\"\njwks_uri = \"{}/.well-known/jwks.json\"\n\
+         audiences = [\"{AUDIENCE}\"]\nemail_claim = \"sub\"\nemail_trusted = true\n",
+        issuer.url
+    );
+    fs::write(home.directory().join("symbolon.toml"), configuration).unwrap();
+    issuer
+}
+
+/// A token of that service.
+fn external_token(issuing: &Home) -> String {
+    let asked = ["token", "mint", "--subject", EXTERNAL, "--audience", AUDIENCE, "--scope", "canary:scope"];
+    let minted = command_of(issuing, &[&asked[..], &["--output", "json"]].concat(), "");
+    let minted: serde_json::Value = serde_json::from_slice(&minted.stdout).unwrap();
+    minted["token"].as_str().unwrap().to_owned()
+}
+
+/// Licences, claim codes, and the token of a device from its request to its exchange; that token.
+async fn plant_in_device_tokens(
+    (home, binary): (&Home, &Binary),
+    session: &SignedIn<'_>,
+    external: &str,
+    secrets: &mut Vec<String>,
+) -> String {
+    for subject in [ADDRESS, EXTERNAL] {
+        let grant = ["license", "grant", subject, "--product", "canary-product", "--expires-in", "30d"];
+        let granted = command_of(home, &[&grant[..], &["--entitlement", "canary:entitlement"]].concat(), "");
+        assert!(granted.status.success());
+    }
+    let license =
+        json!({"subject": "canary.friend@example.org", "product": "canary-product", "expires_in": 60});
+    session.call("POST", "/v1/licenses").json(&license).send().await.expect(403);
+    session.call("GET", "/v1/licenses/mine").send().await.expect(200);
+    session.call("GET", "/v1/licenses?subject=canary.friend@example.org").send().await.expect(403);
+
+    let asked = json!({"device_id": DEVICE, "user_id": EXTERNAL});
+    binary.call("POST", "/v1/token-requests").bearer(external).json(&asked).send().await.expect(201);
+    let asked = json!({"device_id": DEVICE, "user_id": session.account_id});
+    let request = session.call("POST", "/v1/token-requests").json(&asked).send().await.expect(201);
+    let path = format!("/v1/token-requests/{}", request.text("id"));
+    let code = claim_code(home).await;
+    let wrong = if code == "4242424" { "2424242" } else { "4242424" };
+    for (device, code, status) in
+        [(DEVICE, wrong, 403), ("canary-other-device", &*code, 403), (DEVICE, "canary", 400)]
+    {
+        let body = json!({"device_id": device, "claim_code": code});
+        session.call("PATCH", &path).json(&body).send().await.expect(status);
+    }
+    let body = json!({"device_id": DEVICE, "claim_code": code});
+    let issued = session.call("PATCH", &path).json(&body).send().await.expect(200).text("token");
+    for (device, status) in [(DEVICE, 409), ("canary-other-device", 401)] {
+        let body = json!({"token": issued, "device_id": device});
+        binary.call("POST", "/v1/device-tokens/verify").json(&body).send().await.expect(200);
+        binary.call("POST", "/v1/device-tokens/exchange").json(&body).send().await.expect(status);
+    }
+    session.call("GET", "/v1/device-tokens").send().await.expect(200);
+    secrets.extend([wrong.to_owned(), code]);
+    issued
+}
+
+/// The code of seven digits that was sent to the person with an account.
+async fn claim_code(home: &Home) -> String {
+    for _ in 0..500 {
+        let mail = mail_to(home.directory(), ADDRESS);
+        if let Some(code) = mail.iter().flat_map(|(_, text)| codes(text)).find(|word| word.len() == 7) {
+            return code;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no claim code came");
+}
+
+/// Every kind of credential, right and wrong, in questions of a gateway; hosts, addresses, paths and queries.
+async fn plant_at_the_gateway(
+    binary: &Binary,
+    session: &SignedIn<'_>,
+    [device, external]: [&str; 2],
+    secrets: &mut Vec<String>,
+) {
+    let ask = |uri: &str| {
+        let call = gateway::ask(binary, "GET", uri).header("user-agent", AGENT);
+        call.header("x-forwarded-for", SOURCE).header("x-forwarded-host", "canary.example.org")
+    };
+    let note = || ask("/notes/canary-note?access_token=canary-query");
+    let body =
+        json!({"issuer": "canary issuer", "audience": "canary", "subject": "canary", "version": "canary"});
+    let key = session.call("POST", "/v1/api-keys").json(&body).send().await.expect(201).text("api_key");
+    for call in [
+        note().bearer(&session.token).binding(&session.binding),
+        note().bearer(device).header("symbolon-device", DEVICE),
+        note().bearer(external),
+        note().bearer(&key),
+    ] {
+        call.send().await.expect(200);
+    }
+    for token in [&*session.token, device, external, &*key] {
+        note().bearer(&tampered(token, token.len() - 20)).send().await.expect(401);
+        ask("/notes/../canary").bearer(token).send().await.expect(403);
+    }
+    for call in [
+        note().bearer(&session.token),
+        note().bearer(&session.token).binding("canary-binding"),
+        note().bearer(device).header("symbolon-device", "canary-other-device"),
+        note().bearer("canary-bearer"),
+        note().bearer("canary.canary.canary"),
+        note().header("authorization", "Basic Y2FuYXJ5"),
+        note().header("cookie", "__Host-symbolon-session=canary"),
+    ] {
+        call.send().await.expect(401);
+    }
+    for call in [
+        ask("/canary/undeclared").bearer(&key),
+        note().bearer(&key).header("x-original-uri", "/canary"),
+        note().bearer(&key).header("x-forwarded-uri", "/canary"),
+        note().bearer(&key).header("x-forwarded-host", "canary.example.com"),
+    ] {
+        call.send().await.expect(403);
+    }
+    secrets.push(key);
 }
 
 /// Wrong codes, links, current and new passwords.
@@ -163,6 +305,10 @@ async fn plant_in_the_wrong_places(binary: &Binary) {
         "/v1/sessions/verify",
         "/v1/sessions/refresh",
         "/v1/invitations/redeem",
+        "/v1/token-requests",
+        "/v1/device-tokens/verify",
+        "/v1/device-tokens/exchange",
+        "/v1/licenses",
     ] {
         binary.call("POST", path).body("{\"password\": \"canary-malformed\",").send().await;
         binary.call("POST", path).json(&json!({"canary-member": "canary-value"})).send().await;
@@ -182,7 +328,7 @@ fn stands_alone(text: &str, code: &str) -> bool {
 }
 
 fn codes(text: &str) -> Vec<String> {
-    let is_code = |word: &str| matches!(word.len(), 6 | 8) && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_code = |word: &str| matches!(word.len(), 6..=8) && word.bytes().all(|byte| byte.is_ascii_digit());
     let is_secret = |word: &&str| is_code(word) || word.starts_with("sym_");
     text.split_whitespace().filter(is_secret).map(str::to_owned).collect()
 }

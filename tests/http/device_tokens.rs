@@ -15,15 +15,15 @@ use crate::support::{
 
 mod external;
 
-const ADA: &str = "ada@example.org";
-const DEVICE: &str = "adas-laptop-7f3a";
+pub(super) const ADA: &str = "ada@example.org";
+pub(super) const DEVICE: &str = "adas-laptop-7f3a";
 const HOUR: u64 = 3_600;
 
 fn inactive() -> Json {
     json!({"active": false})
 }
 
-async fn grant(by: &SignedIn<'_>, more: Json) -> Answer {
+pub(super) async fn grant(by: &SignedIn<'_>, more: Json) -> Answer {
     let mut body = json!({"subject": ADA, "product": "editor", "expires_in": 30 * 24 * HOUR});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     by.call("POST", "/v1/licenses").json(&body).send().await
@@ -45,7 +45,7 @@ async fn try_claim(by: &SignedIn<'_>, id: &str, device: &str, code: &str) -> Ans
 }
 
 /// The token of a device, from the request to the claim.
-async fn claimed(app: &TestApp, by: &SignedIn<'_>, device: &str) -> Answer {
+pub(super) async fn claimed(app: &TestApp, by: &SignedIn<'_>, device: &str) -> Answer {
     let id = try_request(by, device).await.expect(201).text("id");
     try_claim(by, &id, device, &code(app).await).await.expect(200)
 }
@@ -67,7 +67,7 @@ fn wrong(code: &str) -> String {
 }
 
 /// Somebody who is licensed, and who licensed them.
-async fn licensed(app: &TestApp) -> (SignedIn<'_>, SignedIn<'_>) {
+pub(super) async fn licensed(app: &TestApp) -> (SignedIn<'_>, SignedIn<'_>) {
     let root = app.signed_in_as("root@example.org", Role::Superuser).await;
     grant(&root, json!({"entitlements": ["export", "sync"]})).await.expect(201);
     (app.user(ADA).sign_up().await, root)

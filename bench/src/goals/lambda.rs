@@ -205,7 +205,7 @@ impl Drop for Function {
 }
 
 async fn next(State(runtime): State<Arc<Runtime>>) -> impl IntoResponse {
-    drop(runtime.asked.send(()).await);
+    let _ = runtime.asked.send(()).await;
     let event = runtime.events.lock().await.recv().await;
     let headers = [
         ("content-type", "application/json"),
@@ -219,11 +219,11 @@ async fn next(State(runtime): State<Arc<Runtime>>) -> impl IntoResponse {
 async fn answered(State(runtime): State<Arc<Runtime>>, answer: Bytes) -> StatusCode {
     let answer: Json = serde_json::from_slice(&answer).unwrap_or_default();
     let lets_through = answer.get("isAuthorized").and_then(Json::as_bool) == Some(true);
-    drop(runtime.outcomes.send(lets_through).await);
+    let _ = runtime.outcomes.send(lets_through).await;
     StatusCode::ACCEPTED
 }
 
 async fn failed(State(runtime): State<Arc<Runtime>>) -> StatusCode {
-    drop(runtime.outcomes.send(false).await);
+    let _ = runtime.outcomes.send(false).await;
     StatusCode::ACCEPTED
 }

@@ -18,6 +18,10 @@ const POSTGRESQL: Package = Package {
     probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
 };
 
+/// The proxies that ask the gateway authorizer, as Debian has them. nginx is off a user's search path.
+const NGINX: Package = Package { name: "nginx", probe: &["sh", "-c", "PATH=$PATH:/usr/sbin nginx -v"] };
+const CADDY: Package = Package { name: "caddy", probe: &["caddy", "version"] };
+
 /// What it takes to install Python wheels.
 pub(super) const FOR_WHEELS: &[Package] = &[PYTHON];
 
@@ -28,6 +32,8 @@ pub(super) const FOR_FUZZING: &[Package] = &[Package { name: "g++", probe: &["g+
 pub(super) const FOR_TESTS: &[Package] = &[
     PYTHON,
     POSTGRESQL,
+    NGINX,
+    CADDY,
     Package { name: "curl", probe: &["curl", "--version"] },
     Package { name: "jq", probe: &["jq", "--version"] },
     Package { name: "nodejs", probe: &["node", "--version"] },
