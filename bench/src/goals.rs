@@ -10,6 +10,7 @@ mod access_decisions;
 mod api_keys;
 mod durable_writes;
 mod footprint;
+mod gateway;
 mod lambda;
 mod lookalikes;
 mod revocation;
@@ -37,7 +38,11 @@ async fn rows(id: &str, options: &Options) -> Outcome<Vec<Row>> {
     match id {
         "G-1" => Box::pin(api_keys::measure_stateless(options)).await,
         "G-2" => Box::pin(api_keys::measure_stateful(options)).await,
-        "G-4" => Box::pin(session_checks::measure(options)).await,
+        "G-4" => {
+            let mut rows = Box::pin(session_checks::measure(options)).await?;
+            rows.extend(Box::pin(gateway::measure(options)).await?);
+            Ok(rows)
+        }
         "G-5" => durable_writes::measure(options).await,
         "G-6" => sign_in::measure(options).await,
         "G-7" => footprint::measure(options),

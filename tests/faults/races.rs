@@ -1,5 +1,5 @@
 //! Whatever may be used once is used once, round after round, by fifty at once (X7): the code of a sign-up and of a sign-in,
-//! a refresh token, the code and the link of a recovery, an invitation.
+//! a refresh token, the code and the link of a recovery, an invitation, the claim and the exchange of a device token.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::support::{
 };
 
 const AT_ONCE: usize = 50;
+const DEVICE: &str = "adas-laptop-7f3a";
 const NEW: &str = "nine herons beside the canal";
 
 /// Sends the same request fifty times at once. One is answered with `won`, all others with one of `lost`.
@@ -79,6 +80,8 @@ async fn round(app: &TestApp, root: &SignedIn<'_>, number: usize) {
     let body = json!({"api_key": key.text("api_key"), "refresh_token": key.text("refresh_token")});
     race(|| app.post("/v1/api-keys/refresh").json(&body), 200, &[401]).await;
 
+    let device = claim(app, root, (&session, &signing_in.binding), &address).await;
+
     let body = json!({"refresh_token": session.text("refresh_token")});
     let refresh = || app.post("/v1/sessions/refresh").binding(&signing_in.binding).json(&body);
     race(refresh, 200, &[401]).await;
@@ -96,6 +99,33 @@ async fn round(app: &TestApp, root: &SignedIn<'_>, number: usize) {
     invite.send().await.expect(201);
     let body = json!({"token": token_to(app, &invited, "sym_iv_").await, "password": PASSWORD});
     race(|| app.post("/v1/invitations/redeem").json(&body), 201, &[410]).await;
+
+    // The last hour of the device token: whoever is signed in is not any more.
+    app.clock.advance(Duration::from_secs(41_000));
+    let body = json!({"token": device, "device_id": DEVICE});
+    race(|| app.post("/v1/device-tokens/exchange").json(&body), 200, &[401]).await;
+}
+
+/// The token of a device that has the only seat of its licence.
+async fn claim(
+    app: &TestApp,
+    root: &SignedIn<'_>,
+    (session, binding): (&Answer, &str),
+    address: &str,
+) -> String {
+    let license = json!({"subject": address, "product": "editor", "expires_in": 86_400, "seats": 1});
+    root.call("POST", "/v1/licenses").json(&license).send().await.expect(201);
+    let signed_in = |method: &str, path: &str| {
+        app.call(method, path).bearer(&session.text("access_token")).binding(binding)
+    };
+    let asked = json!({"device_id": DEVICE, "user_id": session.text("account_id")});
+    let asked = signed_in("POST", "/v1/token-requests").json(&asked).send().await.expect(201);
+    let has_code =
+        |text: &str| text.split_whitespace().any(|word| word.len() == 7 && word.parse::<u32>().is_ok());
+    let code = digits_in(&text_with(app, address, has_code).await, 7);
+    let body = json!({"device_id": DEVICE, "claim_code": code});
+    let path = format!("/v1/token-requests/{}", asked.text("id"));
+    race(|| signed_in("PATCH", &path).json(&body), 200, &[410]).await.text("token")
 }
 
 /// X7: of fifty at once exactly one wins, in every round, and every person is there once.

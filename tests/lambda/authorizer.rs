@@ -52,7 +52,7 @@ impl Deciding {
         let session = {
             let binary = Binary::of(&home, &[], &[]);
             let ada = binary.user(ADA).sign_up().await;
-            (ada.token.clone(), ada.binding.clone())
+            (ada.token.clone(), ada.binding)
         };
         let minted = json_of(&home, &["token", "mint", "--subject", "reader", "--scope", "read"]);
         let key = [
