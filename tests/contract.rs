@@ -347,6 +347,7 @@ macro_rules! every_suite {
             a_seat_is_free_at_the_end_of_its_token,
             a_device_keeps_its_seat,
             a_seat_of_the_license_before_is_given_back,
+            a_revoked_token_gives_its_seat_back,
             of_many_claims_at_once_as_many_win_as_there_are_seats,
         }
         $crate::contract::suite! { $open, signing_keys:

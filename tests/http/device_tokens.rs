@@ -291,6 +291,11 @@ async fn seats_are_never_exceeded(#[values(Sqlite, Postgres, Dynamodb)] on: Engi
     let path = format!("/v1/device-tokens/{}", again.text("token_id"));
     ada.call("DELETE", &path).send().await.expect(204);
     try_claim(&ada, &request, "another-device", &code).await.expect(200);
+
+    // What ends with the account's sessions gives its seat back, though nobody lists it any more.
+    ada.call("DELETE", "/v1/sessions").send().await.expect(204);
+    let ada = app.user(ADA).sign_in().await;
+    claimed(&app, &ada, "third-device").await;
 }
 
 /// D10, C52, C61: whatever is wrong, the answer is the same; the reason is in the audit.

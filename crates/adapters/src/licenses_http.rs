@@ -20,7 +20,7 @@ use symbolon_domain::{
     store_error::StoreError,
 };
 
-use crate::loopback::is_private_url;
+use crate::{jwt::strict_json, loopback::is_private_url};
 
 /// Longer answers are not read.
 const LONGEST_ANSWER: usize = 256 * 1024;
@@ -229,6 +229,9 @@ fn best(licenses: Vec<HeldLicense>, product: Option<&Product>, now: Timestamp) -
 fn licenses(body: &[u8]) -> Result<Vec<HeldLicense>, Fault> {
     let answered: Answered = serde_json::from_slice(body)
         .map_err(|_| Fault("its answer is no JSON object with a list `licenses`".to_owned()))?;
+    // What could be read in two ways (C54).
+    strict_json::check_object(body.trim_ascii_start())
+        .map_err(|_| Fault("its answer names a member twice, or is too deep".to_owned()))?;
     let read = answered.licenses.iter().enumerate().map(|(place, json)| {
         license(json)
             .map_err(|(member, expected)| Fault(format!("`licenses[{place}].{member}` is not {expected}")))

@@ -225,8 +225,6 @@ pub async fn start(
             drop(stage.wait_for(|stage| *stage >= wanted).await);
         }
     };
-    let trusted_issuers = Arc::clone(&service.trusted_issuers);
-    tokio::spawn(async move { trusted_issuers.prefetch().await });
     let mut workers = workers::start(&service, sweeper, settings, &tally, || reached(Stage::WorkersEnd));
     let renewal = |certificate| tokio::spawn(tls::renew(certificate, reached(Stage::WorkersEnd)));
     workers.extend(certificate.map(renewal));

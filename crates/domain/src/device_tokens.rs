@@ -67,6 +67,8 @@ pub struct DeviceTokenSettings {
     pub exchange_window: Duration,
     /// This service as its tokens name it: their `iss` and `aud`.
     pub public_url: String,
+    /// The issuers that are trusted: the device tokens of whom another one vouched for have ended.
+    pub trusted_issuers: Vec<String>,
 }
 
 /// The ports that device tokens stand on.
@@ -110,6 +112,14 @@ impl DeviceTokens {
     #[must_use]
     pub const fn licenses(&self) -> &Licenses {
         &self.ports.licenses
+    }
+
+    /// Is the issuer that vouched for this holder, where there is one, still trusted?
+    fn is_vouched_for(&self, holder: &Holder) -> bool {
+        match holder {
+            Holder::Account(_) => true,
+            Holder::External(external) => self.settings.trusted_issuers.contains(&external.issuer),
+        }
     }
 
     async fn license(&self, who: &Licensee) -> Result<Option<HeldLicense>, StoreError> {

@@ -6,14 +6,16 @@ use symbolon_domain::{
     audit::Act,
     clock::Timestamp,
     device_tokens::{ClaimOutcome, DeviceToken, ExchangeOutcome, Holder},
+    effects::Effects,
     id::LicenseId,
     licenses::SeatKey,
+    sessions::RevokeSessions,
 };
 
 use super::{TOKEN_LIFE, claim, external, find, new_request, new_token, requested, revoke};
 use crate::contract::{
     Stores,
-    given::{Drawn, MANY, MICROSECOND, at, count, effects, race},
+    given::{Drawn, MANY, MICROSECOND, at, count, effects, event, person, race},
 };
 
 const TWO: Option<NonZeroU32> = NonZeroU32::new(2);
@@ -96,6 +98,28 @@ pub(crate) async fn a_seat_of_the_license_before_is_given_back(stores: &Stores) 
     assert!(revoke(stores, holds.id, &holds.holder).await);
     assert_eq!(try_claim(stores, &moved, one).await, ClaimOutcome::Claimed);
     assert_eq!(try_claim(stores, &waits, one).await, ClaimOutcome::Claimed);
+}
+
+/// L5, D11: what ended with its account's rights is removed, its seat is free, and what counts stays.
+pub(crate) async fn a_revoked_token_gives_its_seat_back(stores: &Stores) {
+    let (seat, one) = (seat(), NonZeroU32::new(1));
+    let ada = person(stores, "ada@example.org", at(0)).await.id;
+    let holder = Holder::Account(ada);
+    let with = |device: &str, now| DeviceToken { seat: Some(seat), ..new_token(&holder, device, now) };
+    let dead = with("first-device", at(0));
+    assert_eq!(try_claim(stores, &dead, one).await, ClaimOutcome::Claimed);
+    let other = with_seat(self::seat(), "first-device", at(0));
+    assert_eq!(try_claim(stores, &other, one).await, ClaimOutcome::Claimed);
+    assert!(!stores.device_tokens.forget_revoked(&holder).await.unwrap(), "it counts");
+    let ended = Effects::event(event(Act::SESSIONS_REVOKED, at(1)));
+    stores.sessions.revoke_many(ada, RevokeSessions::All, ended).await.unwrap();
+    let next = with("second-device", at(2));
+    assert_eq!(try_claim(stores, &next, one).await, ClaimOutcome::NoSeat);
+    assert!(stores.device_tokens.forget_revoked(&holder).await.unwrap());
+    assert_eq!(find(stores, &dead).await, None);
+    assert_eq!(try_claim(stores, &next, one).await, ClaimOutcome::Claimed);
+    assert!(!stores.device_tokens.forget_revoked(&holder).await.unwrap());
+    assert!(find(stores, &next).await.is_some() && find(stores, &other).await.is_some());
 }
 
 /// L5, X7: of fifty devices at once as many win as there are seats.

@@ -17,6 +17,8 @@ use crate::support::{
     Host as _, TestApp, digits_in,
 };
 
+/// What the trusting service calls itself.
+const PUBLIC_URL: &str = "https://auth.example.org";
 const AUDIENCE: &str = "https://api.example.org";
 /// What the issuing service calls itself.
 const ISSUER: &str = "http://localhost:8080";
@@ -26,7 +28,7 @@ async fn issuing_and_trusting(on: Engine, email_trusted: bool) -> (TestApp, Test
     let issuing = TestApp::start(Sqlite).await;
     let jwks = format!("{}/.well-known/jwks.json", issuing.url);
     let trusting = TestApp::with(on, |settings| {
-        settings.http.public_url = "https://auth.example.org".to_owned().try_into().unwrap();
+        settings.http.public_url = PUBLIC_URL.to_owned().try_into().unwrap();
         let trusted = json!({
             "issuer": ISSUER, "jwks_uri": jwks, "audiences": [AUDIENCE], "email_claim": "sub",
             "email_trusted": email_trusted,
@@ -86,6 +88,15 @@ async fn who_signs_in_elsewhere_needs_no_account(#[values(Sqlite, Postgres, Dyna
     let by_root = root.call("GET", &theirs).send().await.expect(200).json;
     assert_eq!(by_root["items"], listed["items"]);
     app.get(&theirs).bearer(&eve).send().await.expect(404);
+    // Whom nobody trusted vouches for any more has no device token either.
+    let distrusting = app
+        .beside_with(|settings| {
+            settings.http.public_url = PUBLIC_URL.to_owned().try_into().unwrap();
+            settings.trusted_issuers.clear();
+        })
+        .await;
+    assert_eq!(verify(&distrusting, &issued.text("token"), DEVICE).await, inactive());
+    assert_eq!(verify(&app, &issued.text("token"), DEVICE).await["active"], true);
     let path = format!("/v1/device-tokens/{}", issued.text("token_id"));
     app.call("DELETE", &path).bearer(&eve).send().await.expect(404);
     app.call("DELETE", &path).bearer(&token).send().await.expect(204);

@@ -90,12 +90,38 @@ impl DeviceTokenStore for DynamoStore {
         self.settle(&keys::device_token(id), || revoke(self, id, holder, &effects)).await
     }
 
+    async fn forget_revoked(&self, holder: &Holder) -> Result<bool, StoreError> {
+        let mut page = PageRequest::new(PageRequest::MAX_LIMIT, None);
+        let mut any = false;
+        loop {
+            let found = self.found_of(holder, page).await?;
+            for FoundDeviceToken { token, .. } in found.items.iter().filter(|found| found.is_revoked) {
+                any |= self.revoke(token.id, holder, Effects::default()).await?;
+            }
+            let Some(next) = found.next else { return Ok(any) };
+            page = PageRequest::new(PageRequest::MAX_LIMIT, Some(next));
+        }
+    }
+
     async fn list(
         &self,
         holder: &Holder,
         now: Timestamp,
         page: PageRequest,
     ) -> Result<Page<DeviceToken>, StoreError> {
+        let Page { items, next } = self.found_of(holder, page).await?;
+        let counting = items.into_iter().filter(|found| !found.is_revoked && found.token.expires_at > now);
+        Ok(Page { items: counting.map(|found| found.token).collect(), next })
+    }
+}
+
+impl DynamoStore {
+    /// The device tokens of a holder, whether they count or not.
+    async fn found_of(
+        &self,
+        holder: &Holder,
+        page: PageRequest,
+    ) -> Result<Page<FoundDeviceToken>, StoreError> {
         let range = before(keys::device_tokens_of(holder), "", page);
         let rows = self.last(range, page.limit().saturating_add(1)).await?;
         let ids = rows.iter().map(listed_id).collect::<Result<Vec<_>, _>>()?;
@@ -105,9 +131,7 @@ impl DeviceTokenStore for DynamoStore {
         let found = self.get_many(&wanted).await?;
         let kept = found.iter().flatten().map(Kept::read).collect::<Result<Vec<_>, _>>()?;
         let grounds = Grounds::of(self, &kept).await?;
-        let judged = kept.into_iter().map(|kept| grounds.judge(kept));
-        let counting = judged.filter(|found| !found.is_revoked && found.token.expires_at > now);
-        Ok(Page { items: counting.map(|found| found.token).collect(), next })
+        Ok(Page { items: kept.into_iter().map(|kept| grounds.judge(kept)).collect(), next })
     }
 }
 

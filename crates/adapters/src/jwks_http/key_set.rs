@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use symbolon_domain::trusted_issuers::{IssuerKeysError, IssuerTokenFault};
 
 use super::algorithm::{Algorithm, KeyType};
+use crate::jwt::strict_json;
 
 /// More keys are not looked at.
 const MOST_KEYS: usize = 100;
@@ -84,6 +85,9 @@ impl KeySet {
     /// # Errors
     /// It is none, or has no key of use.
     pub fn parse(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, IssuerKeysError> {
+        // A member named twice could be read in two ways (C54).
+        strict_json::check_object(json.trim_ascii_start())
+            .map_err(|_| IssuerKeysError("what the issuer publishes is no JWK set".to_owned()))?;
         let set: Jwks = serde_json::from_slice(json)
             .map_err(|_| IssuerKeysError("what the issuer publishes is no JWK set".to_owned()))?;
         let mut keys = HashMap::new();

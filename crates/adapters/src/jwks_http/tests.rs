@@ -154,7 +154,8 @@ fn a_set_is_read_as_far_as_it_is_of_use() {
     let set = KeySet::parse(keys.to_string().as_bytes(), Algorithm::ALL).unwrap();
     assert_eq!(set.usable().collect::<Vec<_>>(), [("good", vec![Algorithm::Es256])]);
     assert_eq!(set.refused().len(), 15, "{:?}", set.refused());
-    for broken in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, "<html>"] {
+    for broken in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[]}"#, r#"{"keys":[{}],"keys":[]}"#, "<html>"]
+    {
         assert!(KeySet::parse(broken.as_bytes(), Algorithm::ALL).is_err(), "{broken}");
     }
 }

@@ -306,6 +306,7 @@ async fn an_outage_is_no_answer_and_is_not_remembered() {
         (Mood::Endless, "longer than 256 KiB"),
         (Mood::Says(200, "<html>canary</html>".into()), "no JSON object with a list `licenses`"),
         (Mood::Says(200, "{}".into()), "no JSON object with a list `licenses`"),
+        (Mood::Says(200, r#"{"licenses":[{"id":"a","id":"b"}]}"#.into()), "names a member twice"),
         (Mood::Says(200, r#"{"licenses":"canary"}"#.into()), "no JSON object with a list `licenses`"),
     ] {
         given.server.becomes(mood);

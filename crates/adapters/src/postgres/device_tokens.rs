@@ -84,6 +84,10 @@ impl DeviceTokenStore for PostgresStore {
         self.runner.transaction(|db| Box::pin(revoke(db, id, holder, &effects))).await
     }
 
+    async fn forget_revoked(&self, holder: &Holder) -> Result<bool, StoreError> {
+        self.runner.transaction(|db| Box::pin(forget_revoked(db, holder))).await
+    }
+
     async fn list(
         &self,
         holder: &Holder,
@@ -210,6 +214,18 @@ async fn revoke(
     free_seat(db, &found.token).await?;
     effects::write(db, effects).await?;
     Ok(true)
+}
+
+/// They count no more, so that nobody claims or exchanges over them but by removing them.
+async fn forget_revoked(db: &mut Db<'_>, holder: &Holder) -> Result<bool, Failure> {
+    let holder = holder.to_string();
+    let revoked = all(db, sql::device_tokens::REVOKED, values![holder.clone()], found).await?;
+    for FoundDeviceToken { token, .. } in &revoked {
+        if change(db, sql::device_tokens::DELETE, values![token.id, holder.clone()]).await? {
+            free_seat(db, token).await?;
+        }
+    }
+    Ok(!revoked.is_empty())
 }
 
 async fn lock_device(db: &mut Db<'_>, holder: &Holder, id: &DeviceId) -> Result<(), Failure> {

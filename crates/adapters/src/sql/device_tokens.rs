@@ -54,6 +54,10 @@ pub(crate) const LIST: &str = concat!(
     " ORDER BY t.id DESC LIMIT $4"
 );
 
+/// Those of `$1` that ended before their time, in the order in which they are removed.
+pub(crate) const REVOKED: &str =
+    concat!(token!(), "WHERE t.holder = $1 AND ", is_revoked!(), " ORDER BY t.id");
+
 /// In the place of the one that the device has.
 pub(crate) const PUT: &str = "
     INSERT INTO device_tokens (id, holder, account_id, epoch, address, device_id, license_id, entitlements, seat,

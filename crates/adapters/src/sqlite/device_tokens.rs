@@ -85,6 +85,19 @@ impl DeviceTokenStore for SqliteStore {
         .await
     }
 
+    async fn forget_revoked(&self, holder: &Holder) -> Result<bool, StoreError> {
+        let holder = holder.to_string();
+        self.write(move |db| {
+            let revoked = all(db, sql::device_tokens::REVOKED, [&holder], found)?;
+            for FoundDeviceToken { token, .. } in &revoked {
+                change(db, sql::device_tokens::DELETE, params![token.id.as_bytes(), holder])?;
+                free_seat(db, token)?;
+            }
+            Ok(!revoked.is_empty())
+        })
+        .await
+    }
+
     async fn list(
         &self,
         holder: &Holder,

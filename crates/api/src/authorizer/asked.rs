@@ -14,7 +14,7 @@ use crate::{
     Api,
     caller::{
         BINDING_HEADER, bearer,
-        forwarded::{is_forwarded, is_trusted},
+        forwarded::{is_trusted, names_client},
         only, token_of,
     },
     fields::Fault,
@@ -79,7 +79,7 @@ impl FromRequestParts<Arc<Api>> for Asked {
             method: method.to_owned(),
             uri: uri.to_owned(),
             host: host.unwrap_or_default().to_owned(),
-            names_source: is_forwarded(headers),
+            names_source: names_client(headers),
             credential: bearer(headers)?,
             binding: only(headers, BINDING_HEADER)?.map(token_of).transpose()?,
             device_id: only(headers, DEVICE_HEADER)?.map(SecretString::from),

@@ -22,6 +22,13 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet
     client
 }
 
+/// Does the header say whose request the nearest proxy passes on, in an address that can be read?
+pub(crate) fn names_client(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(FORWARDED_FOR).iter().next_back();
+    let hop = last.and_then(|line| line.to_str().ok()).and_then(|line| line.rsplit(',').next());
+    hop.and_then(address).is_some()
+}
+
 /// Is it the address of a trusted proxy?
 pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
@@ -70,6 +77,22 @@ mod tests {
         assert_eq!(client("::ffff:127.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.7"]), "203.0.113.9");
         assert_eq!(client("127.0.0.1", &["1.1.1.1", "203.0.113.9"]), "203.0.113.9");
         assert_eq!(client("127.0.0.1", &["10.0.0.7"]), "10.0.0.7");
+    }
+
+    /// Z8: what a proxy passed on unread is nobody's address.
+    #[test]
+    fn a_client_is_named_by_an_address() {
+        let named = |lines: &[&'static str]| {
+            names_client(&lines.iter().map(|line| (FORWARDED_FOR, HeaderValue::from_static(line))).collect())
+        };
+        assert!(
+            named(&["203.0.113.9"]) && named(&["junk", "203.0.113.9"]) && named(&["junk, [2001:db8::1]:1"])
+        );
+        for lines in
+            [&[][..], &[""], &["unknown"], &["junk"], &["203.0.113.9,"], &["203.0.113.9", "junk"], &["unix:"]]
+        {
+            assert!(!named(lines), "{lines:?}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use symbolon_domain::{
     signing_keys::SigningKeys,
     store_error::StoreError,
     sweeper::{Sweeper, Swept},
+    trusted_issuers::TrustedIssuers,
 };
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
@@ -28,6 +29,9 @@ const BETWEEN_SWEEPS: Duration = Duration::from_millis(50);
 
 /// So often a node looks for keys that other nodes have made or retired.
 const KEYS_LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+
+/// Half of the life at which keys of other issuers are fetched anew when a token is shown.
+const ISSUER_KEYS_FETCHED_EVERY: Duration = Duration::from_secs(300);
 
 /// So often the last uses of API keys are written, which may be a minute old where they are shown (K9).
 const USES_WRITTEN_EVERY: Duration = Duration::from_secs(30);
@@ -60,6 +64,7 @@ where
         )),
         tokio::spawn(write_refusals(service.refusals.clone(), audit.refusal_flush_interval.to_std(), stop())),
         tokio::spawn(tend_keys(service.signing_keys.clone(), stop())),
+        tokio::spawn(fetch_issuer_keys(Arc::clone(&service.trusted_issuers), stop())),
         tokio::spawn(write_last_uses(service.api_keys.clone(), stop())),
         tokio::spawn(hear_revocations(service.revocations.clone(), stop())),
     ];
@@ -196,6 +201,21 @@ async fn tend_keys(keys: SigningKeys, stop: impl Future<Output = ()>) {
         }
         if let Err(error) = keys.tend().await {
             tracing::error!(error = chain(&error), "the signing keys cannot be tended");
+        }
+    }
+}
+
+/// Fetches the keys of trusted issuers, so that no token has to wait for them and what was withdrawn stops counting though
+/// nobody shows a token (Z4).
+async fn fetch_issuer_keys(issuers: Arc<TrustedIssuers>, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    while !issuers.list().is_empty() {
+        tokio::select! {
+            () = &mut stop => return,
+            () = async {
+                issuers.prefetch().await;
+                tokio::time::sleep(ISSUER_KEYS_FETCHED_EVERY).await;
+            } => {}
         }
     }
 }

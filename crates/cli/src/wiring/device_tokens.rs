@@ -98,5 +98,10 @@ fn settings(configured: &Settings) -> DeviceTokenSettings {
         lifetime: tokens.lifetime.to_std(),
         exchange_window: tokens.exchange_window.to_std(),
         public_url: configured.http.public_url.to_string(),
+        trusted_issuers: configured
+            .trusted_issuers
+            .iter()
+            .map(|one| one.issuer.as_str().to_owned())
+            .collect(),
     }
 }

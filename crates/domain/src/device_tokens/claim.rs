@@ -95,7 +95,12 @@ impl DeviceTokens {
         let issued = self.issue((caller, command.device_id), &license, (now, expires_at))?;
         let event = self.event(Act::DEVICE_TOKEN_CLAIMED, (&caller.holder, issued.kept.id), origin, now);
         let seats = license.seats.map(|(_, seats)| seats);
-        match store.claim(command.id, issued.kept.clone(), seats, Effects::event(event)).await? {
+        let claim = || store.claim(command.id, issued.kept.clone(), seats, Effects::event(event.clone()));
+        let mut claimed = claim().await?;
+        if claimed == ClaimOutcome::NoSeat && store.forget_revoked(&caller.holder).await? {
+            claimed = claim().await?;
+        }
+        match claimed {
             ClaimOutcome::Claimed => Ok(issued),
             ClaimOutcome::Gone(gone) => Err(gone.into()),
             ClaimOutcome::NoSeat => Err(ClaimError::NoSeatLeft),

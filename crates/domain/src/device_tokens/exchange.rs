@@ -83,8 +83,12 @@ impl DeviceTokens {
         let issued = self.issue((&who, old.device_id), &license, (now, expires_at))?;
         let event = self.event(Act::DEVICE_TOKEN_EXCHANGED, (&who.holder, issued.kept.id), origin, now);
         let seats = license.seats.map(|(_, seats)| seats);
-        let outcome =
-            self.ports.store.exchange(old.id, issued.kept.clone(), seats, Effects::event(event)).await?;
+        let store = &self.ports.store;
+        let exchange = || store.exchange(old.id, issued.kept.clone(), seats, Effects::event(event.clone()));
+        let mut outcome = exchange().await?;
+        if outcome == ExchangeOutcome::NoSeat && store.forget_revoked(&who.holder).await? {
+            outcome = exchange().await?;
+        }
         match outcome {
             ExchangeOutcome::Exchanged => Ok(issued),
             ExchangeOutcome::Gone => Err(DeviceTokenFault::Unknown.into()),

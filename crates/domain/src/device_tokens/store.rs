@@ -60,6 +60,10 @@ pub trait DeviceTokenStore: Send + Sync {
     /// Removes a device token and gives its seat back. False, and nothing written, when there is none of this id and holder.
     async fn revoke(&self, id: DeviceTokenId, holder: &Holder, effects: Effects) -> Result<bool, StoreError>;
 
+    /// Removes the device tokens of a holder that ended with their account's rights or their licence, and gives their seats back:
+    /// nobody lists them any more, and so nobody could end them. Says whether there were any.
+    async fn forget_revoked(&self, holder: &Holder) -> Result<bool, StoreError>;
+
     /// The device tokens of a holder that count at `now`, newest first. A page may come back short, or empty, and go on.
     async fn list(
         &self,

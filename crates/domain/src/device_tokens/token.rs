@@ -29,7 +29,7 @@ pub enum DeviceTokenFault {
     /// What it says is not what is kept of it.
     #[error("the claims do not fit")]
     Claims,
-    /// It ended with its account's rights or its licence.
+    /// It ended with its account's rights, its licence, or the trust in who vouched for its holder.
     #[error("it was revoked")]
     Revoked,
     /// Its time is over.

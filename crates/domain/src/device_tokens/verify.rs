@@ -76,7 +76,7 @@ impl DeviceTokens {
         let place = SealedFor { kind: SealedKind::DeviceToken.as_str(), id: kept.id.as_bytes() };
         let secret = self.ports.sealer.open(place, &kept.secret).map_err(StoreError::unavailable)?;
         shown.prove(&kept, &self.settings.public_url, &secret)?;
-        if found.is_revoked {
+        if found.is_revoked || !self.is_vouched_for(&kept.holder) {
             return Err(DeviceTokenFault::Revoked.into());
         }
         if self.ports.clock.now() >= kept.expires_at {

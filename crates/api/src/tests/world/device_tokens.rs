@@ -68,6 +68,7 @@ impl World {
             lifetime: 12 * HOUR,
             exchange_window: HOUR,
             public_url: "https://auth.example.org".to_owned(),
+            trusted_issuers: vec![ISSUER.to_owned()],
         };
         DeviceTokens::new(ports, settings)
     }
@@ -156,6 +157,10 @@ impl DeviceTokenStore for World {
 
     async fn revoke(&self, _: DeviceTokenId, _: &Holder, _: Effects) -> Result<bool, StoreError> {
         self.works().map(|()| true)
+    }
+
+    async fn forget_revoked(&self, _: &Holder) -> Result<bool, StoreError> {
+        self.works().map(|()| false)
     }
 
     async fn list(
