@@ -86,13 +86,6 @@ async fn round(app: &TestApp, root: &SignedIn<'_>, number: usize) {
     let refresh = || app.post("/v1/sessions/refresh").binding(&signing_in.binding).json(&body);
     race(refresh, 200, &[401]).await;
 
-    app.clock.advance(Duration::from_millis(1));
-    let id = begin_recovery(app, &address, "code").await.text("recovery_id");
-    let code = recovery_code_to(app, &address).await;
-    recover(app, &json!({"recovery_id": id, "code": code, "password": NEW})).await;
-    begin_recovery(app, &address, "link").await;
-    recover(app, &json!({"token": token_to(app, &address, "sym_pr_").await, "password": PASSWORD})).await;
-
     let invited = format!("invited-{number}@example.org");
     let identifier = json!({"type": "email", "value": invited});
     let invite = root.call("POST", "/v1/admin/accounts").json(&json!({"identifier": identifier}));
@@ -100,10 +93,17 @@ async fn round(app: &TestApp, root: &SignedIn<'_>, number: usize) {
     let body = json!({"token": token_to(app, &invited, "sym_iv_").await, "password": PASSWORD});
     race(|| app.post("/v1/invitations/redeem").json(&body), 201, &[410]).await;
 
-    // The last hour of the device token: whoever is signed in is not any more.
+    // The last hour of the device token, which a recovery would end.
     app.clock.advance(Duration::from_secs(41_000));
     let body = json!({"token": device, "device_id": DEVICE});
     race(|| app.post("/v1/device-tokens/exchange").json(&body), 200, &[401]).await;
+
+    app.clock.advance(Duration::from_millis(1));
+    let id = begin_recovery(app, &address, "code").await.text("recovery_id");
+    let code = recovery_code_to(app, &address).await;
+    recover(app, &json!({"recovery_id": id, "code": code, "password": NEW})).await;
+    begin_recovery(app, &address, "link").await;
+    recover(app, &json!({"token": token_to(app, &address, "sym_pr_").await, "password": PASSWORD})).await;
 }
 
 /// The token of a device that has the only seat of its licence.
