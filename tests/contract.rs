@@ -270,6 +270,7 @@ macro_rules! every_suite {
             a_key_is_found_as_it_was_issued,
             an_unknown_key_is_not_found,
             a_key_is_issued_to_an_active_owner_with_its_role_only,
+            a_key_is_issued_in_a_session_that_stands_only,
             one_key_is_revoked_and_stays_so,
             a_key_is_revoked_for_its_owner_only,
             a_key_that_has_ended_stays_as_it_ended,

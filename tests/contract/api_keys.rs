@@ -14,7 +14,7 @@ use symbolon_domain::{
     clock::Timestamp,
     effects::Effects,
     entropy::random_bytes,
-    id::{AccountId, ApiKeyId, ApiKeyTokenId},
+    id::{AccountId, ApiKeyId, ApiKeyTokenId, SessionId},
     page::PageRequest,
     rotation::TokenUse,
     sessions::RevokeSessions,
@@ -23,7 +23,9 @@ use symbolon_domain::{
 use super::{
     Stores,
     accounts::administer,
-    given::{DAY, Drawn, MICROSECOND, at, event, events_of, everything, hash, person, race, written},
+    given::{
+        DAY, Drawn, MICROSECOND, at, event, events_of, everything, hash, person, race, sign_in, written,
+    },
 };
 
 pub(crate) mod refresh;
@@ -93,7 +95,7 @@ fn plain(owner: AccountId, now: Timestamp) -> NewApiKey {
 
 async fn issue(stores: &Stores, key: &NewApiKey, most: u32) -> IssueOutcome {
     let effects = Effects::event(event(Act::API_KEY_ISSUED, key.created_at));
-    stores.api_keys.issue(IssueApiKey { key: key.clone(), most, effects }).await.unwrap()
+    stores.api_keys.issue(IssueApiKey { key: key.clone(), session: None, most, effects }).await.unwrap()
 }
 
 /// A key of this owner's.
@@ -204,6 +206,31 @@ pub(crate) async fn a_key_is_issued_to_an_active_owner_with_its_role_only(stores
     }
     assert_eq!(written(stores).await, before);
     assert_eq!(issue(stores, &new_api_key(ada, at(1)), 1).await, IssueOutcome::Issued);
+}
+
+/// C26, K11: not in a session that was ended meanwhile, by itself or with all others, nor in somebody else's.
+pub(crate) async fn a_key_is_issued_in_a_session_that_stands_only(stores: &Stores) {
+    let ada = person(stores, "ada@example.org", at(0)).await;
+    let eve = person(stores, "eve@example.org", at(0)).await;
+    let ended = sign_in(stores, &ada, at(1)).await;
+    let effects = || Effects::event(event(Act::API_KEY_ISSUED, at(2)));
+    assert!(stores.sessions.revoke(ada.id, ended.id, effects(), at(2)).await.unwrap());
+    let try_in = async |session| {
+        let key = new_api_key(ada.id, at(2));
+        let command =
+            IssueApiKey { key: key.clone(), session: Some(session), most: ENOUGH, effects: effects() };
+        let outcome = stores.api_keys.issue(command).await.unwrap();
+        assert_eq!(stores.api_keys.owner(key.id).await.unwrap().is_some(), outcome == IssueOutcome::Issued);
+        outcome
+    };
+    for session in [ended.id, eve.session.id, SessionId::new(at(0), &Drawn)] {
+        assert_eq!(try_in(session).await, IssueOutcome::Denied);
+    }
+    assert_eq!(try_in(ada.session.id).await, IssueOutcome::Issued);
+    end_sessions(stores, ada.id).await;
+    assert_eq!(try_in(ada.session.id).await, IssueOutcome::Denied);
+    let anew = sign_in(stores, &ada, at(3)).await;
+    assert_eq!(try_in(anew.id).await, IssueOutcome::Issued);
 }
 
 /// K9, G2: the other one goes on; a second time only the event is written.

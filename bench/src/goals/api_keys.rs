@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
 use symbolon::wiring::{self, Questions, Service as Wired, Surroundings};
 use symbolon_domain::{
-    actor::{Origin, Role},
+    actor::{Actor, Origin, Role},
     api_keys::{ApiKeyRequest, ApiKeyText, Scopes},
     id::{AccountId, RequestId},
     secret::ExposeSecret as _,
@@ -247,7 +247,8 @@ async fn issue(service: &Wired, owner: AccountId) -> Outcome<String> {
     };
     let request_id = RequestId::new(service.clock.now(), &*service.entropy);
     let origin = Origin { request_id, ip: None, user_agent: None };
-    let issued = service.api_keys.issue(owner, Role::Authenticated, request, &origin).await?;
+    let issued =
+        service.api_keys.issue_by(Actor::Operator, owner, Role::Authenticated, request, &origin).await?;
     Ok(issued.api_key.expose_secret().to_owned())
 }
 

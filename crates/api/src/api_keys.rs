@@ -155,8 +155,7 @@ async fn issue(
     if body.request.is_long_lived() {
         fresh(&api, &caller, &origin)?;
     }
-    let (owner, role) = (caller.signed_in.account_id, caller.signed_in.role);
-    let grant = api.use_cases.api_keys.issue(owner, role, body.request, &origin).await?;
+    let grant = api.use_cases.api_keys.issue(&caller.signed_in, body.request, &origin).await?;
     Ok((StatusCode::CREATED, granted(&api, grant, body.delivery)).into_response())
 }
 

@@ -242,7 +242,7 @@ async fn count_of_keys() -> Vec<String> {
     let key = new_api_key(owner, at(0));
     let (id, token) = (key.id, key.token.clone());
     let effects = |act| Effects::event(event(act, at(9)));
-    let issue = IssueApiKey { key, most: 100, effects: effects(Act::API_KEY_ISSUED) };
+    let issue = IssueApiKey { key, session: None, most: 100, effects: effects(Act::API_KEY_ISSUED) };
     counted!(lines, proxy, "API key: issue", stores.api_keys.issue(issue));
     counted!(lines, proxy, "API key: verify", stores.api_keys.find(token.id));
     counted!(lines, proxy, "API key: note its last use", stores.api_keys.touch(vec![(id, at(10))]));

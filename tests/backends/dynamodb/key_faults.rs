@@ -23,7 +23,7 @@ use crate::{
 
 async fn issue(stores: &Stores, key: &NewApiKey, most: u32) -> IssueOutcome {
     let effects = Effects::event(event(Act::API_KEY_ISSUED, key.created_at));
-    stores.api_keys.issue(IssueApiKey { key: key.clone(), most, effects }).await.unwrap()
+    stores.api_keys.issue(IssueApiKey { key: key.clone(), session: None, most, effects }).await.unwrap()
 }
 
 /// Takes the only key there may be, and refreshes it again and again; in the end all are revoked.

@@ -23,7 +23,7 @@ use super::{
     DynamoStore,
     calls::{before, unavailable},
     effects,
-    expressions::{Expression, names, present, values},
+    expressions::{Expression, names, present, unchanged, values},
     items::{self as attributes, Found, number, time},
     keys::{self, API_KEYS_OF_ACCOUNT, Key},
     rotation::{Kind, Uses},
@@ -164,7 +164,7 @@ fn slot(kept: &Kept) -> Key {
 }
 
 async fn issue(store: &DynamoStore, command: &IssueApiKey) -> Turn<IssueOutcome> {
-    let IssueApiKey { key, most, effects } = command;
+    let IssueApiKey { key, session, most, effects } = command;
     let denied = Ok(Some(IssueOutcome::Denied));
     let Some(account) = store.get(keys::account(key.owner)).await? else { return denied };
     let owner = Owner::read(&account)?;
@@ -172,6 +172,19 @@ async fn issue(store: &DynamoStore, command: &IssueApiKey) -> Turn<IssueOutcome>
         return denied;
     }
     let mut transaction = Transaction::default();
+    if let Some(session) = session {
+        let stands = store.get(keys::session(*session)).await?.map(|found| {
+            let is_theirs = found.id("sessions.account_id")? == *key.owner.as_bytes();
+            let is_open = found.optional_time("sessions.revoked_at")?.is_none();
+            Ok::<bool, StoreError>(
+                is_theirs && is_open && found.number::<u64>("sessions.epoch")? == owner.standing.epoch,
+            )
+        });
+        if !stands.transpose()?.unwrap_or(false) {
+            return denied;
+        }
+        transaction.check(keys::session(*session), present().and(unchanged("revoked_at", None)));
+    }
     let slots = Slots { kind: SLOTS, key: slot_key(key.owner, owner.epochs()), count: *most };
     let times = (key.created_at, key.token.ends_at().min(key.expires_at));
     let slot = match slots.take(store, &mut transaction, key.id.as_bytes(), times).await? {

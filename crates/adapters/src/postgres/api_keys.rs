@@ -1,6 +1,6 @@
 //! API keys in PostgreSQL. Refreshing is in [`refresh`].
 //!
-//! Rows are locked in one order: the account, the family, the key, the slot. Whoever issues holds the account, so that no
+//! Rows are locked in one order: the account, the session, the family, the key, the slot. Whoever issues holds the account, so that no
 //! two see the same slot free; whoever refreshes or ends one key shares it, so that the keys of one owner do not wait
 //! for each other.
 
@@ -36,6 +36,12 @@ mod rows;
 /// An owner; they stay as they are until the end of the transaction, and nobody else issues or ends keys of theirs.
 const LOCK_HOLDER: &str =
     "SELECT state, role, epoch, key_epoch FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
+
+/// Does this session of the owner still stand? It does until the end of the transaction.
+const LOCK_SESSION: &str = "
+    SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
+    WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.epoch = a.epoch
+    FOR SHARE OF s";
 
 /// Is this a family of this owner? Keeps both as they are until the end of the transaction.
 const LOCK_KEY: &str = "
@@ -130,10 +136,15 @@ async fn lock_holder(db: &mut Db<'_>, owner: AccountId) -> Result<Option<Holder>
 }
 
 async fn issue(db: &mut Db<'_>, command: &IssueApiKey) -> Result<IssueOutcome, Failure> {
-    let IssueApiKey { key, most, effects } = command;
+    let IssueApiKey { key, session, most, effects } = command;
     let (owner, now, ends_at) = (key.owner, key.created_at, key.token.ends_at().min(key.expires_at));
     let may = |holder: &Holder| holder.standing.state.may_sign_in() && holder.standing.role == key.role;
     let Some(holder) = lock_holder(db, owner).await?.filter(may) else { return Ok(IssueOutcome::Denied) };
+    if let Some(session) = session
+        && !is_there(db, LOCK_SESSION, values![*session, owner]).await?
+    {
+        return Ok(IssueOutcome::Denied);
+    }
     let slots = slot_key(owner, holder.epochs());
     let number = |columns: &mut Columns<'_>| columns.number("slots.number");
     let values = values![SLOTS, &slots, ends_at, key.id, now, *most];

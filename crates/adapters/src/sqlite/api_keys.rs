@@ -20,7 +20,7 @@ use super::{
     SqliteStore,
     accounts::{page_bounds, standing},
     effects,
-    rows::{Failure, all, change, first},
+    rows::{Failure, all, change, first, is_there},
     writer::Write,
 };
 use crate::sql;
@@ -120,10 +120,15 @@ fn holder(db: &Write<'_>, owner: AccountId) -> Result<Option<Holder>, Failure> {
 }
 
 fn issue(db: &Write<'_>, command: &IssueApiKey) -> Result<IssueOutcome, Failure> {
-    let IssueApiKey { key, most, effects } = command;
+    let IssueApiKey { key, session, most, effects } = command;
     let (owner, now, ends_at) = (key.owner, key.created_at, key.token.ends_at().min(key.expires_at));
     let may = |holder: &Holder| holder.standing.state.may_sign_in() && holder.standing.role == key.role;
     let Some(holder) = holder(db, owner)?.filter(may) else { return Ok(IssueOutcome::Denied) };
+    if let Some(session) = session
+        && !is_there(db, sql::sessions::STANDS, params![session.as_bytes(), owner.as_bytes()])?
+    {
+        return Ok(IssueOutcome::Denied);
+    }
     let epochs = holder.epochs();
     let slots = slot_key(owner, epochs);
     let taking = params![SLOTS, slots.as_bytes(), ends_at.micros(), key.id.as_bytes(), now.micros(), most];

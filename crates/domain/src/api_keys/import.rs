@@ -99,7 +99,12 @@ impl ApiKeys {
             token,
         };
         let event = self.event(Act::API_KEY_IMPORTED, actor, origin, now).on(id);
-        match self.ports.store.issue(IssueApiKey { key, most, effects: Effects::event(event) }).await? {
+        match self
+            .ports
+            .store
+            .issue(IssueApiKey { key, session: None, most, effects: Effects::event(event) })
+            .await?
+        {
             IssueOutcome::Issued => Ok(Imported::Done(id)),
             IssueOutcome::Denied => Err(IssueApiKeyError::Denied),
             IssueOutcome::Full { free_at } => Err(IssueApiKeyError::Full { retry_after: free_at.since(now) }),

@@ -18,9 +18,10 @@ use crate::{
     clock::Timestamp,
     effects::Effects,
     entropy::random_bytes,
-    id::{AccountId, ApiKeyId, ApiKeyTokenId},
+    id::{AccountId, ApiKeyId, ApiKeyTokenId, SessionId},
     passwords::{HashError, Password},
     secret::{OpaqueToken, TokenKind},
+    sessions::SignedIn,
     store_error::StoreError,
 };
 
@@ -83,6 +84,14 @@ pub enum IssueApiKeyError {
     Store(#[from] StoreError),
 }
 
+/// Who is to hold a key, and in which session they ask for it. The hash of its refresh token may take a while: the session
+/// must still be there when the key is written.
+struct Holder {
+    owner: AccountId,
+    role: Role,
+    session: Option<SessionId>,
+}
+
 impl ApiKeys {
     /// Issues a key to an account for itself. Owner and role come from the store, never from the request (K1).
     ///
@@ -90,12 +99,12 @@ impl ApiKeys {
     /// See [`IssueApiKeyError`].
     pub async fn issue(
         &self,
-        owner: AccountId,
-        role: Role,
+        caller: &SignedIn,
         request: ApiKeyRequest,
         origin: &Origin,
     ) -> Result<ApiKeyGrant, IssueApiKeyError> {
-        self.issue_by(Actor::Account(owner), owner, role, request, origin).await
+        let holder = Holder { owner: caller.account_id, role: caller.role, session: Some(caller.session_id) };
+        self.issue_to(Actor::Account(caller.account_id), holder, request, origin).await
     }
 
     /// Issues a key to an account, which must be allowed to have it, in the name of `actor`: for operators.
@@ -110,6 +119,16 @@ impl ApiKeys {
         request: ApiKeyRequest,
         origin: &Origin,
     ) -> Result<ApiKeyGrant, IssueApiKeyError> {
+        self.issue_to(actor, Holder { owner, role, session: None }, request, origin).await
+    }
+
+    async fn issue_to(
+        &self,
+        actor: Actor,
+        Holder { owner, role, session }: Holder,
+        request: ApiKeyRequest,
+        origin: &Origin,
+    ) -> Result<ApiKeyGrant, IssueApiKeyError> {
         let (holder, item) = (Actor::Account(owner), ItemKind::API_KEY);
         let decision = self.ports.access.allowed(holder, Action::Create, item, owner).await?;
         let is_too_long = request.life.is_long() && !self.settings.long_lived_roles.contains(&role);
@@ -121,7 +140,7 @@ impl ApiKeys {
         let now = self.now();
         let Made { key, grant } = self.make(owner, role, request, now).await?;
         let event = self.event(Act::API_KEY_ISSUED, actor, origin, now).on(key.id);
-        let command = IssueApiKey { key, most, effects: Effects::event(event) };
+        let command = IssueApiKey { key, session, most, effects: Effects::event(event) };
         match self.ports.store.issue(command).await? {
             IssueOutcome::Issued => Ok(grant),
             IssueOutcome::Denied => {

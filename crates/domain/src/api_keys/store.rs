@@ -10,7 +10,7 @@ use crate::{
     audit::{Act, AuditEvent},
     clock::Timestamp,
     effects::Effects,
-    id::{AccountId, ApiKeyId, ApiKeyTokenId},
+    id::{AccountId, ApiKeyId, ApiKeyTokenId, SessionId},
     page::{Page, PageRequest},
     rotation::{RotationVerdict, TokenUse, judge},
     secret::SecretHash,
@@ -22,7 +22,7 @@ use crate::{
 pub trait ApiKeyStore: Send + Sync {
     /// Writes a family with its first key under its owner's present epochs, and takes the first free slot of the owner until
     /// the key ends (K12): the slots of kind [`super::SLOTS`] under [`slot_key`] of these epochs, held by the family. One write:
-    /// nothing is written when the owner is not active with that role, or when there is no free slot.
+    /// nothing is written when the owner is not active with that role, when the session has ended, or when there is no free slot.
     async fn issue(&self, command: IssueApiKey) -> Result<IssueOutcome, StoreError>;
 
     /// One key of a family, with the family and its owner as they are now. Reads its own writes.
@@ -70,6 +70,8 @@ pub fn slot_key(owner: AccountId, (epoch, key_epoch): (u64, u64)) -> SecretHash 
 pub struct IssueApiKey {
     /// The family and its first key.
     pub key: NewApiKey,
+    /// The session in which it was asked for: once that has ended, nothing is written (C26).
+    pub session: Option<SessionId>,
     /// So many live ones its owner may have, this one included.
     pub most: u32,
     /// The event.
@@ -81,7 +83,7 @@ pub struct IssueApiKey {
 pub enum IssueOutcome {
     /// It was written.
     Issued,
-    /// The owner is not there, not active, or has another role by now.
+    /// The owner is not there, not active, or has another role by now; or the session has ended.
     Denied,
     /// The owner has as many as they may; at this moment one of them ends by itself.
     Full {
