@@ -83,12 +83,13 @@ pub(crate) const RETIRE_SIBLING: &str = "
 pub(crate) const REFRESHED: &str = "
     UPDATE sessions SET refreshed_at = $1, idle_expires_at = $2, ip = COALESCE($3, ip) WHERE id = $4";
 
-#[cfg(feature = "sqlite")]
 /// One of this account that has not been ended; whether its time is over is not asked.
+#[cfg(feature = "sqlite")]
 pub(crate) const STANDS: &str = "
     SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
     WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.epoch = a.epoch";
 
+#[cfg(feature = "sqlite")]
 pub(crate) const IS_OF_ACCOUNT: &str = "SELECT 1 FROM sessions WHERE id = $1 AND account_id = $2";
 
 /// Ends a session that has not ended yet, in whatever way.
