@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::session_checks::{Same, claims_of, is_active};
+use super::session_checks::{Same, claims_of};
 use crate::failure::{Failure, Outcome};
 use crate::http::{Answer, Connection, credentials, write_request};
 use crate::load::{CONNECTIONS, Contender, Measured, Talk, compare};
@@ -50,7 +50,8 @@ pub(super) async fn measure(options: &Options) -> Outcome<Vec<Row>> {
     let mut gateway = Contender::new(service.address, people.iter().map(Passing::new).collect());
     let passing = compare(options, SECONDS, &mut gateway, &mut of_floor).await?;
     let token = device_token(&home, &service, people.first().ok_or_else(|| Failure::missing("person"))?)?;
-    let mut devices = Contender::new(service.address, people.iter().map(|_| Device::new(&token)).collect());
+    let mut devices =
+        Contender::new(service.address, people.iter().map(|_| Same::of(question(&token))).collect());
     let of_devices = compare(options, SECONDS, &mut devices, &mut of_floor).await?;
     Ok(vec![
         row("forward-auth, session token, one policy", passing, Goal::Ratio(0.6)),
@@ -96,26 +97,11 @@ impl Talk for Passing {
 }
 
 /// The question about a device token.
-struct Device(Vec<u8>);
-
-impl Device {
-    fn new(token: &str) -> Self {
-        let mut request = Vec::new();
-        let body = json!({"token": token, "device_id": DEVICE}).to_string();
-        write_request(&mut request, "POST", "/v1/device-tokens/verify", "", body.as_bytes());
-        Self(request)
-    }
-}
-
-impl Talk for Device {
-    fn ask(&mut self, out: &mut Vec<u8>) -> bool {
-        out.extend_from_slice(&self.0);
-        true
-    }
-
-    fn hear(&mut self, answer: &Answer<'_>) -> Outcome<()> {
-        if is_active(answer)? { Ok(()) } else { Err(Failure("a good token does not count".to_owned())) }
-    }
+fn question(token: &str) -> Vec<u8> {
+    let mut request = Vec::new();
+    let body = json!({"token": token, "device_id": DEVICE}).to_string();
+    write_request(&mut request, "POST", "/v1/device-tokens/verify", "", body.as_bytes());
+    request
 }
 
 /// A device token of this person's, with the code from the mail folder.

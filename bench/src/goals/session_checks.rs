@@ -82,7 +82,12 @@ pub(super) struct Same(Vec<u8>);
 
 impl Same {
     pub(super) fn new(person: &Person) -> Self {
-        Self(question(&person.access_token, &person.binding))
+        Self::of(question(&person.access_token, &person.binding))
+    }
+
+    /// Any question whose answer says `"active": true`.
+    pub(super) const fn of(request: Vec<u8>) -> Self {
+        Self(request)
     }
 
     /// The request.

@@ -8,6 +8,7 @@ pub mod jwks_http;
 pub mod jwt;
 pub mod licenses_http;
 pub mod loopback;
+mod outbound;
 pub mod paseto;
 pub mod password_hash;
 pub mod policy_cedar;

@@ -6,7 +6,6 @@
 use std::{fmt, num::NonZeroU32, time::Duration};
 
 use async_trait::async_trait;
-use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -17,13 +16,16 @@ use symbolon_domain::{
     device_tokens::Holder,
     id::AccountId,
     licenses::{HeldLicense, License, LicenseSource, Licensee, Product, SeatKey},
+    secret::SecretHash,
     store_error::StoreError,
 };
 
-use crate::{jwt::strict_json, loopback::is_private_url};
+use crate::{
+    jwt::strict_json,
+    loopback::is_private_url,
+    outbound::{self, NoAnswer, NoTls},
+};
 
-/// Longer answers are not read.
-const LONGEST_ANSWER: usize = 256 * 1024;
 /// The longest id of a licence there, in bytes.
 const LONGEST_ID: usize = 256;
 /// So many answers are remembered.
@@ -119,12 +121,7 @@ impl LicensesHttp {
         if options.token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
             return Err(LicensesHttpError::Token);
         }
-        let built = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(options.timeout)
-            .user_agent("symbolon")
-            .build();
-        let http = built.map_err(|_| LicensesHttpError::Tls)?;
+        let http = outbound::client(options.timeout).map_err(|NoTls| LicensesHttpError::Tls)?;
         Ok(Self { options, http, answers: Cache::new(MOST_ANSWERS) })
     }
 }
@@ -174,7 +171,7 @@ impl LicensesHttp {
         product: Option<&Product>,
         now: Timestamp,
     ) -> Result<Option<HeldLicense>, Fault> {
-        let key = hash(&question);
+        let key = *SecretHash::sha256(&question).as_bytes();
         let place = loop {
             match self.answers.get_value_or_guard_async(&key).await {
                 Ok(answer) if answer.counts(now) => return Ok(answer.license),
@@ -203,18 +200,10 @@ impl LicensesHttp {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
-        let mut answer = request.send().await.map_err(|error| failed(&error))?;
-        if answer.status() != reqwest::StatusCode::OK {
-            return Err(Fault(format!("it answered {}", answer.status().as_u16())));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
-            if body.len() + chunk.len() > LONGEST_ANSWER {
-                return Err(Fault("its answer is longer than 256 KiB".to_owned()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        outbound::send(request).await.map_err(|why| match why {
+            NoAnswer::TooSlow => too_slow(),
+            why => Fault(why.to_string()),
+        })
     }
 }
 
@@ -287,24 +276,8 @@ fn text<'a>(json: &'a Json, member: &str) -> Option<&'a str> {
     json.get(member)?.as_str()
 }
 
-fn hash(question: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, question).as_ref());
-    hash
-}
-
 fn too_slow() -> Fault {
     Fault("it did not answer in time (licensing.timeout)".to_owned())
-}
-
-fn failed(error: &reqwest::Error) -> Fault {
-    if error.is_timeout() {
-        too_slow()
-    } else if error.is_connect() {
-        Fault("it cannot be reached".to_owned())
-    } else {
-        Fault("its answer broke off or is no HTTP".to_owned())
-    }
 }
 
 #[cfg(test)]

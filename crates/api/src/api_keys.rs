@@ -172,13 +172,7 @@ async fn verify(
     Extension(origin): Extension<Origin>,
     body: Result<Body<VerifyKeyBody>, Problem>,
 ) -> Result<Json<KeyAnswerBody>, Problem> {
-    let body = match body {
-        Ok(Body(body)) => body,
-        Err(problem) if problem.kind() == ProblemType::InvalidRequest => {
-            return Ok(Json(KeyAnswerBody::INACTIVE));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let Some(body) = Body::shown(body)? else { return Ok(Json(KeyAnswerBody::INACTIVE)) };
     let verified = api.use_cases.api_keys.verify(&body.api_key, &body.expect, body.mode, &origin).await;
     let claims = match verified {
         Ok(verified) => Some(ApiKeyClaimsBody::from(verified.claims)),

@@ -115,13 +115,7 @@ async fn verify(
     Extension(origin): Extension<Origin>,
     body: Result<Body<ShownBody>, Problem>,
 ) -> Result<Json<AnswerBody>, Problem> {
-    let body = match body {
-        Ok(Body(body)) => body,
-        Err(problem) if problem.kind() == ProblemType::InvalidRequest => {
-            return Ok(Json(AnswerBody::INACTIVE));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let Some(body) = Body::shown(body)? else { return Ok(Json(AnswerBody::INACTIVE)) };
     let (token, device_id) = (body.token.expose_secret(), body.device_id.expose_secret());
     match api.use_cases.device_tokens.verify(token, device_id, &origin).await {
         Ok(verified) => Ok(Json(verified.into())),

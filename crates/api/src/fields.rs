@@ -25,7 +25,7 @@ pub(crate) use self::{
 };
 use crate::{
     Api,
-    problem::{FieldError, Place, Problem, Slug},
+    problem::{FieldError, Place, Problem, ProblemType, Slug},
 };
 
 /// More faults than this are not listed.
@@ -55,6 +55,17 @@ impl<T: FromFields> FromRequest<Arc<Api>> for Body<T> {
         let mut fields = Fields::new(members);
         let value = T::read(&mut fields, api);
         fields.finish(value).map(Self)
+    }
+}
+
+impl<T> Body<T> {
+    /// The body of a question about a token; none where it is malformed, which is a token that does not count.
+    pub(crate) fn shown(body: Result<Self, Problem>) -> Result<Option<T>, Problem> {
+        match body {
+            Ok(Self(body)) => Ok(Some(body)),
+            Err(problem) if problem.kind() == ProblemType::InvalidRequest => Ok(None),
+            Err(problem) => Err(problem),
+        }
     }
 }
 

@@ -146,13 +146,7 @@ async fn verify(
     Extension(origin): Extension<Origin>,
     body: Result<Body<VerifyBody>, Problem>,
 ) -> Result<Json<AnswerBody>, Problem> {
-    let body = match body {
-        Ok(Body(body)) => body,
-        Err(problem) if problem.kind() == ProblemType::InvalidRequest => {
-            return Ok(Json(AnswerBody::INACTIVE));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let Some(body) = Body::shown(body)? else { return Ok(Json(AnswerBody::INACTIVE)) };
     let claims = match api.use_cases.sessions.verify(&body.access_token, body.binding.as_ref(), &origin).await
     {
         Ok((claims, _)) => Some(ClaimsBody::from(claims)),

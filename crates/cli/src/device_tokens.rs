@@ -3,7 +3,6 @@
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use symbolon_domain::{
-    api_keys::Scopes,
     clock::Timestamp,
     device_tokens::{
         DeviceToken, DeviceTokensError, Holder, TokensCaller, VerifiedDeviceToken, VerifyDeviceTokenError,
@@ -128,11 +127,11 @@ impl From<&DeviceToken> for DeviceTokenRow {
         Self {
             id: token.id,
             user_id: token.holder.user_id(),
-            issuer: issuer(&token.holder),
+            issuer: token.holder.issuer().map(str::to_owned),
             device_id: token.device_id.as_str().to_owned(),
             created_at: token.issued_at,
             expires_at: token.expires_at,
-            entitlements: names(&token.entitlements),
+            entitlements: token.entitlements.clone().into(),
             license_id: token.license,
         }
     }
@@ -144,22 +143,10 @@ impl From<&VerifiedDeviceToken> for Verification {
             result: "active",
             id: verified.id,
             user_id: verified.holder.user_id(),
-            issuer: issuer(&verified.holder),
+            issuer: verified.holder.issuer().map(str::to_owned),
             device_id: verified.device_id.as_str().to_owned(),
             expires_at: verified.expires_at,
-            entitlements: names(&verified.entitlements),
+            entitlements: verified.entitlements.clone().into(),
         }
     }
-}
-
-/// Who vouches for somebody without an account here.
-fn issuer(holder: &Holder) -> Option<String> {
-    match holder {
-        Holder::Account(_) => None,
-        Holder::External(external) => Some(external.issuer.clone()),
-    }
-}
-
-fn names(entitlements: &Scopes) -> Vec<String> {
-    entitlements.iter().map(str::to_owned).collect()
 }

@@ -26,13 +26,12 @@ pub use self::{
         ClaimOutcome, DeviceTokenStore, ExchangeOutcome, FoundDeviceToken, NewTokenRequest,
         ReserveClaimError, ReservedClaim, TokenGone, TokenRequest,
     },
-    token::DeviceTokenFault,
+    token::{DeviceTokenFault, TYPE},
     verify::{VerifiedDeviceToken, VerifyDeviceTokenError},
 };
 use crate::{
     access::Access,
     actor::{Actor, Origin},
-    api_keys::Scopes,
     audit::{Act, AuditEvent, Refusal, Refusals, Subject},
     clock::{Clock, Timestamp},
     entropy::{Entropy, random_bytes},
@@ -116,10 +115,8 @@ impl DeviceTokens {
 
     /// Is the issuer that vouched for this holder, where there is one, still trusted?
     fn is_vouched_for(&self, holder: &Holder) -> bool {
-        match holder {
-            Holder::Account(_) => true,
-            Holder::External(external) => self.settings.trusted_issuers.contains(&external.issuer),
-        }
+        let trusted = &self.settings.trusted_issuers;
+        holder.issuer().is_none_or(|issuer| trusted.iter().any(|known| known == issuer))
     }
 
     async fn license(&self, who: &Licensee) -> Result<Option<HeldLicense>, StoreError> {
@@ -192,9 +189,4 @@ impl Holder {
             Self::External(_) => Actor::Anonymous,
         }
     }
-}
-
-/// What a token says of its licence.
-fn entitlements(scopes: &Scopes) -> Vec<String> {
-    scopes.iter().map(str::to_owned).collect()
 }

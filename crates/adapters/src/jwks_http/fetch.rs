@@ -6,12 +6,13 @@ use serde::Deserialize;
 use symbolon_domain::trusted_issuers::IssuerKeysError;
 
 use super::{IssuerEndpoint, KeySet};
-use crate::loopback::is_private_url;
+use crate::{
+    loopback::is_private_url,
+    outbound::{self, NoAnswer, NoTls},
+};
 
 /// So long a set may take, its discovery included (Z4).
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Longer answers are not read (Z4).
-const LONGEST_ANSWER: usize = 256 * 1024;
 /// Where an issuer says where its keys are (OpenID Connect Discovery 1.0, section 4).
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -23,12 +24,8 @@ struct Description {
 }
 
 pub(super) fn client() -> Result<reqwest::Client, IssuerKeysError> {
-    let built = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .user_agent("symbolon")
-        .build();
-    built.map_err(|_| IssuerKeysError("no connection can be made: TLS does not start".to_owned()))
+    outbound::client(TIMEOUT)
+        .map_err(|NoTls| IssuerKeysError("no connection can be made: TLS does not start".to_owned()))
 }
 
 /// The issuer's keys.
@@ -77,30 +74,12 @@ async fn jwks_uri(http: &reqwest::Client, issuer: &str) -> Result<String, Issuer
 }
 
 async fn get(http: &reqwest::Client, url: &str) -> Result<Vec<u8>, IssuerKeysError> {
-    let mut answer = http.get(url).send().await.map_err(|error| failed(&error))?;
-    if answer.status() != reqwest::StatusCode::OK {
-        return Err(IssuerKeysError(format!("it answered {}", answer.status().as_u16())));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(IssuerKeysError("its answer is longer than 256 KiB".to_owned()));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    outbound::send(http.get(url)).await.map_err(|why| match why {
+        NoAnswer::TooSlow => too_slow(),
+        why => IssuerKeysError(why.to_string()),
+    })
 }
 
 fn too_slow() -> IssuerKeysError {
     IssuerKeysError("it did not answer within three seconds".to_owned())
-}
-
-fn failed(error: &reqwest::Error) -> IssuerKeysError {
-    if error.is_timeout() {
-        too_slow()
-    } else if error.is_connect() {
-        IssuerKeysError("it cannot be reached".to_owned())
-    } else {
-        IssuerKeysError("its answer broke off or is no HTTP".to_owned())
-    }
 }

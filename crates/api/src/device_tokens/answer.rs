@@ -3,7 +3,7 @@
 use serde::Serialize;
 use symbolon_domain::{
     clock::Timestamp,
-    device_tokens::{DeviceToken, Holder, IssuedDeviceToken, TokenRequested, VerifiedDeviceToken},
+    device_tokens::{DeviceToken, IssuedDeviceToken, TokenRequested, VerifiedDeviceToken},
     id::{DeviceTokenId, LicenseId, TokenRequestId},
     page::Page,
 };
@@ -126,7 +126,7 @@ impl From<VerifiedDeviceToken> for AnswerBody {
     fn from(verified: VerifiedDeviceToken) -> Self {
         let claims = DeviceTokenClaimsBody {
             user_id: verified.holder.user_id(),
-            issuer: issuer(&verified.holder),
+            issuer: verified.holder.issuer().map(str::to_owned),
             token_id: verified.id,
             expires_at: verified.expires_at,
             entitlements: verified.entitlements.into(),
@@ -147,20 +147,12 @@ impl From<DeviceToken> for ItemBody {
         Self {
             id: token.id,
             user_id: token.holder.user_id(),
-            issuer: issuer(&token.holder),
+            issuer: token.holder.issuer().map(str::to_owned),
             device_id: token.device_id.as_str().to_owned(),
             created_at: token.issued_at,
             expires_at: token.expires_at,
             entitlements: token.entitlements.into(),
             license_id: token.license,
         }
-    }
-}
-
-/// Who vouches for a holder without an account here.
-fn issuer(holder: &Holder) -> Option<String> {
-    match holder {
-        Holder::Account(_) => None,
-        Holder::External(external) => Some(external.issuer.clone()),
     }
 }

@@ -14,15 +14,13 @@ use crate::{
     actor::Origin,
     api_keys::{self, ApiKeys, Expectations, VerifyApiKeyError, VerifyMode},
     clock::Timestamp,
-    device_tokens::{DeviceTokens, Holder, VerifyDeviceTokenError},
+    device_tokens::{self, DeviceTokens, Holder, VerifyDeviceTokenError},
     sessions::{Sessions, VerifyError},
     signing_keys::{JwtType, TokenFault},
     store_error::StoreError,
     trusted_issuers::{IssuerTokenError, TrustedIssuers},
 };
 
-/// The `typ` of a device token.
-const DEVICE_TOKEN: &str = "dt+jwt";
 /// Longer credentials are not looked at (C54).
 const LONGEST: usize = 16 * 1024;
 
@@ -283,7 +281,7 @@ impl Sort {
         match typ.as_deref() {
             Some(typ) if typ == JwtType::Session.as_str() => Self::Session,
             Some(typ) if typ == JwtType::PreAuthorized.as_str() => Self::Never,
-            Some(DEVICE_TOKEN) => Self::Device,
+            Some(device_tokens::TYPE) => Self::Device,
             Some(typ) if typ == JwtType::Access.as_str() => {
                 let issuer = json::<Issuer>(claims).and_then(|claims| claims.iss);
                 if issuer.as_deref() == Some(own_issuer) { Self::Access } else { Self::External }

@@ -6,11 +6,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceToken, entitlements};
+use super::DeviceToken;
 use crate::{id::DeviceTokenId, store_error::StoreError};
 
-/// Its `typ`.
-pub(super) const TYPE: &str = "dt+jwt";
+/// The `typ` of a device token.
+pub const TYPE: &str = "dt+jwt";
 /// The longest token that is looked at (C54).
 const MAX_LENGTH: usize = 16 * 1024;
 
@@ -83,7 +83,7 @@ impl Claims {
             exp: token.expires_at.seconds(),
             jti: token.id,
             device_id: token.device_id.as_str().to_owned(),
-            entitlements: entitlements(&token.entitlements),
+            entitlements: token.entitlements.clone().into(),
         }
     }
 }

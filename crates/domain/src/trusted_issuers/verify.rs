@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use quick_cache::sync::Cache;
 
 use super::{ExternalIdentity, IssuerTokenError, KeySetId, TrustedIssuer, TrustedIssuers, claims};
+use crate::secret::SecretHash;
 
 /// Tokens that are remembered; each takes some half a kilobyte.
 const MOST_SEEN: usize = 8_192;
@@ -30,7 +30,7 @@ impl TrustedIssuers {
     /// # Errors
     /// See [`IssuerTokenError`].
     pub async fn verify(&self, token: &str) -> Result<Arc<ExternalIdentity>, IssuerTokenError> {
-        let hash = hash(token);
+        let hash = *SecretHash::sha256(token.as_bytes()).as_bytes();
         let now = self.clock.now();
         if let Some(known) = self.seen.get(&hash)
             && let Some(issuer) = self.issuers.get(known.issuer)
@@ -52,10 +52,4 @@ impl TrustedIssuers {
         let found = self.issuers.get(place);
         found.ok_or(IssuerTokenError::Fault(super::IssuerTokenFault::Issuer))
     }
-}
-
-fn hash(token: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    hash
 }
