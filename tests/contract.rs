@@ -337,6 +337,7 @@ macro_rules! every_suite {
             of_many_claims_of_one_request_one_wins,
             a_claim_takes_the_place_of_the_devices_token,
             nothing_is_claimed_for_a_closed_account,
+            a_token_is_claimed_in_a_session_that_stands_only,
             device_tokens_end_with_their_accounts_rights,
             device_tokens_end_with_their_license,
             a_token_is_exchanged_once,

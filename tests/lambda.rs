@@ -6,4 +6,5 @@ mod authorizer;
 mod function;
 mod gateway;
 mod start;
+mod template;
 mod worker;

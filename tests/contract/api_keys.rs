@@ -128,7 +128,7 @@ async fn revoke_all(stores: &Stores, owner: AccountId, now: Timestamp) -> Option
     stores.api_keys.revoke_all(owner, effects, now).await.unwrap()
 }
 
-async fn end_sessions(stores: &Stores, account: AccountId) {
+pub(crate) async fn end_sessions(stores: &Stores, account: AccountId) {
     let effects = Effects::event(event(Act::SESSIONS_REVOKED, at(0)));
     stores.sessions.revoke_many(account, RevokeSessions::All, effects).await.unwrap();
 }

@@ -7,11 +7,11 @@ use symbolon_domain::{
     audit::Act,
     clock::Timestamp,
     device_tokens::{
-        ClaimOutcome, DeviceId, DeviceToken, ExchangeOutcome, FoundDeviceToken, Holder, NewTokenRequest,
-        REQUESTS, ReserveClaimError, ReservedClaim, TokenGone,
+        ClaimOutcome, DeviceId, DeviceToken, ExchangeOutcome, FoundDeviceToken, Holder, NewDeviceToken,
+        NewTokenRequest, REQUESTS, ReserveClaimError, ReservedClaim, TokenGone,
     },
     entropy::random_bytes,
-    id::{DeviceTokenId, TokenRequestId},
+    id::{DeviceTokenId, SessionId, TokenRequestId},
     one_time_codes::{SlotLimit, SlotOwner},
     page::PageRequest,
     sealing::SealedBytes,
@@ -20,9 +20,10 @@ use symbolon_domain::{
 
 use super::{
     Stores,
+    api_keys::end_sessions,
     given::{
         Drawn, MANY, MICROSECOND, WINDOW, at, count, effects, email, event, events_of, everything, hash,
-        messages, person, race, written,
+        messages, person, race, sign_in, written,
     },
     licenses::{self, granted, new_license, whoever_has},
 };
@@ -105,8 +106,17 @@ pub(crate) async fn claim(
     token: &DeviceToken,
     seats: Option<NonZeroU32>,
 ) -> ClaimOutcome {
+    stores.device_tokens.claim(new_claim(request, token, seats)).await.unwrap()
+}
+
+/// Of a token that no session is needed for.
+pub(crate) fn new_claim(
+    request: TokenRequestId,
+    token: &DeviceToken,
+    seats: Option<NonZeroU32>,
+) -> NewDeviceToken {
     let effects = effects(Act::DEVICE_TOKEN_CLAIMED, token.issued_at);
-    stores.device_tokens.claim(request, token.clone(), seats, effects).await.unwrap()
+    NewDeviceToken { request, session: None, token: token.clone(), seats, effects }
 }
 
 /// Requests and claims this token.
@@ -204,6 +214,33 @@ pub(crate) async fn a_request_ends_at_its_very_end(stores: &Stores) {
     assert_eq!(claim(stores, request.id, &late, None).await, ClaimOutcome::Gone(TokenGone::Expired));
     let in_time = new_token(&request.holder, DEVICE, at(300) - MICROSECOND);
     assert_eq!(claim(stores, request.id, &in_time, None).await, ClaimOutcome::Claimed);
+}
+
+/// D7, C26: not in a session that was ended after the caller had shown it, by itself or with all others, nor in somebody else's;
+/// the request stays.
+pub(crate) async fn a_token_is_claimed_in_a_session_that_stands_only(stores: &Stores) {
+    let (ada, eve) =
+        (person(stores, "ada@example.org", at(0)).await, person(stores, "eve@example.org", at(0)).await);
+    let holder = Holder::Account(ada.id);
+    let request = requested(stores, new_request(&holder, DEVICE, at(1))).await;
+    let ended = sign_in(stores, &ada, at(1)).await;
+    let event = effects(Act::SESSION_REVOKED, at(2));
+    assert!(stores.sessions.revoke(ada.id, ended.id, event, at(2)).await.unwrap());
+    let token = new_token(&holder, DEVICE, at(2));
+    let try_in = async |session| {
+        let claim = NewDeviceToken { session: Some(session), ..new_claim(request.id, &token, None) };
+        let outcome = stores.device_tokens.claim(claim).await.unwrap();
+        assert_eq!(find(stores, &token).await.is_some(), outcome == ClaimOutcome::Claimed);
+        outcome
+    };
+    for session in [ended.id, eve.session.id, SessionId::new(at(0), &Drawn)] {
+        assert_eq!(try_in(session).await, ClaimOutcome::Denied);
+    }
+    end_sessions(stores, ada.id).await;
+    assert_eq!(try_in(ada.session.id).await, ClaimOutcome::Denied);
+    let anew = sign_in(stores, &ada, at(3)).await;
+    assert_eq!(try_in(anew.id).await, ClaimOutcome::Claimed);
+    assert!(!is_revoked(stores, &token).await);
 }
 
 /// D6: of one device, in the order in which they were written; other devices and other users are left alone.

@@ -2,7 +2,7 @@
 
 use symbolon_domain::{
     audit::Act,
-    device_tokens::{ClaimOutcome, NewTokenRequest},
+    device_tokens::{ClaimOutcome, NewDeviceToken, NewTokenRequest},
     effects::Effects,
     entropy::random_bytes,
     id::SigningKeyId,
@@ -13,7 +13,7 @@ use symbolon_domain::{
 
 use super::{
     Stores,
-    device_tokens::{external, new_request, new_token, requested},
+    device_tokens::{external, new_claim, new_request, new_token, requested},
     given::{Drawn, MANY, at, count, event, message, race},
 };
 
@@ -86,7 +86,8 @@ async fn something_sealed(stores: &Stores) -> Vec<(SealedKind, SealedRow)> {
         let request =
             NewTokenRequest { effects: Effects::default(), ..new_request(&holder, &device, at(second)) };
         let (request, token) = (requested(stores, request).await.id, new_token(&holder, &device, at(second)));
-        let claim = stores.device_tokens.claim(request, token.clone(), None, Effects::default());
+        let claim = NewDeviceToken { effects: Effects::default(), ..new_claim(request, &token, None) };
+        let claim = stores.device_tokens.claim(claim);
         assert_eq!(claim.await.unwrap(), ClaimOutcome::Claimed);
         tokens.push(token);
     }

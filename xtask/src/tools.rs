@@ -10,8 +10,14 @@ use std::process::Command;
 use crate::checkout::Checkout;
 use crate::process::{self, Failure, Outcome};
 
-const PYTHON_PACKAGES: &[&str] =
-    &["PyJWT[crypto]==2.15.1", "moto[server]==5.2.5", "aiosmtpd==1.4.6", "schemathesis==4.32.5"];
+const PYTHON_PACKAGES: &[&str] = &[
+    "PyJWT[crypto]==2.15.1",
+    "moto[server]==5.2.5",
+    "aiosmtpd==1.4.6",
+    "schemathesis==4.32.5",
+    "cfn-lint==1.58.0",
+    "aws-sam-translator==1.115.0",
+];
 /// The last line of versions that also runs on the Node.js 18 of Debian 12.
 const NODE_PACKAGES: &[&str] = &["jose@5.10.0"];
 const NEXTEST: CargoTool = CargoTool {

@@ -113,11 +113,11 @@ impl IssuerKeys for JwksHttp {
             .ok_or(IssuerTokenFault::Algorithm)?;
         let kept = self.with_key(place, issuer, &token.header.kid).await?;
         let key = kept.keys.find(&token.header.kid).ok_or(IssuerTokenFault::UnknownKey)?;
-        let signed = (token.parts.signed.as_bytes(), token.parts.signature.as_slice());
+        let signed = (token.signed.as_bytes(), token.signature.as_slice());
         if !key.verifies(algorithm, signed)? {
             return Err(IssuerTokenFault::Signature.into());
         }
-        Ok(SignedClaims { issuer: place, keys: kept.id, json: token.parts.claims })
+        Ok(SignedClaims { issuer: place, keys: kept.id, claims: token.claims })
     }
 
     fn current(&self, issuer: usize, now: Timestamp) -> Option<KeySetId> {

@@ -96,7 +96,8 @@ async fn claim(
     // What is no id is nobody's request.
     let id = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
     let licensee = caller.licensee(&api).await?;
-    let command = ClaimDeviceToken { id, device_id: body.device_id, code: body.claim_code };
+    let session = caller.session();
+    let command = ClaimDeviceToken { id, session, device_id: body.device_id, code: body.claim_code };
     let issued = api.use_cases.device_tokens.claim(&licensee, command, &origin).await?;
     Ok(Json(issued.into()))
 }
@@ -228,6 +229,7 @@ impl From<ClaimError> for Problem {
     fn from(error: ClaimError) -> Self {
         match error {
             ClaimError::Unknown => Self::new(ProblemType::NotFound),
+            ClaimError::Denied => Self::new(ProblemType::InvalidToken),
             ClaimError::Wrong => Self::new(ProblemType::WrongClaim),
             ClaimError::Gone(gone) => gone.into(),
             ClaimError::NotLicensed => Self::new(ProblemType::NotLicensed),

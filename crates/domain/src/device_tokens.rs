@@ -23,7 +23,7 @@ pub use self::{
     model::{ClaimCode, DeviceId, DeviceToken, Holder, InvalidDeviceId, IssuedDeviceToken},
     request::{RequestDeviceToken, RequestError, TokenRequested},
     store::{
-        ClaimOutcome, DeviceTokenStore, ExchangeOutcome, FoundDeviceToken, NewTokenRequest,
+        ClaimOutcome, DeviceTokenStore, ExchangeOutcome, FoundDeviceToken, NewDeviceToken, NewTokenRequest,
         ReserveClaimError, ReservedClaim, TokenGone, TokenRequest,
     },
     token::{DeviceTokenFault, TYPE},
@@ -119,8 +119,10 @@ impl DeviceTokens {
         holder.issuer().is_none_or(|issuer| trusted.iter().any(|known| known == issuer))
     }
 
+    /// Whoever keeps licences may take a while: what has ended when they answer is none.
     async fn license(&self, who: &Licensee) -> Result<Option<HeldLicense>, StoreError> {
-        self.ports.licenses.best(who, self.settings.product.as_ref()).await
+        let best = self.ports.licenses.best(who, self.settings.product.as_ref()).await?;
+        Ok(best.filter(|license| license.expires_at > self.ports.clock.now()))
     }
 
     /// A token with a secret of its own (D9).

@@ -8,7 +8,7 @@ use symbolon_domain::{
     actor::Role,
     api_keys::{IssueApiKey, RevokeApiKey},
     audit::{Act, AuditFilter},
-    device_tokens::{DeviceToken, Holder, NewTokenRequest},
+    device_tokens::{DeviceToken, Holder, NewDeviceToken, NewTokenRequest},
     effects::Effects,
     licenses::SeatKey,
     outbox::{FinishMessage, LeaseMessages, MessageState, RetryMessage},
@@ -282,7 +282,8 @@ async fn count_of_devices() -> Vec<String> {
     let store = DynamoStore::connect(&options).await.unwrap();
     let stores = stores(&store, table.options.clone());
     let mut lines = Vec::new();
-    let holder = Holder::Account(person(&stores, "ada@example.org", at(0)).await.id);
+    let ada = person(&stores, "ada@example.org", at(0)).await;
+    let holder = Holder::Account(ada.id);
     let effects = |act| Effects::event(event(act, at(9)));
     let license = new_license(whoever_has("ada@example.org"), at(99_000));
     let (subjects, seats) = ([license.subject.clone()], license.seats);
@@ -311,8 +312,15 @@ async fn count_of_devices() -> Vec<String> {
     let token =
         |now| DeviceToken { license: Some(license.id), seat, ..new_token(&holder, "adas-laptop", now) };
     let (first, second) = (token(at(2)), token(at(40_000)));
-    let claim = stores.device_tokens.claim(id, first.clone(), seats, effects(Act::DEVICE_TOKEN_CLAIMED));
-    counted!(lines, proxy, "device token: claim", claim);
+    let effects_of_claim = effects(Act::DEVICE_TOKEN_CLAIMED);
+    let claim = NewDeviceToken {
+        request: id,
+        session: Some(ada.session.id),
+        token: first.clone(),
+        seats,
+        effects: effects_of_claim,
+    };
+    counted!(lines, proxy, "device token: claim", stores.device_tokens.claim(claim));
     counted!(lines, proxy, "device token: verify", stores.device_tokens.find(first.id));
     let exchanged = effects(Act::DEVICE_TOKEN_EXCHANGED);
     let exchange = stores.device_tokens.exchange(first.id, second.clone(), seats, exchanged);

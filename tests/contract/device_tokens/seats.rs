@@ -12,7 +12,7 @@ use symbolon_domain::{
     sessions::RevokeSessions,
 };
 
-use super::{TOKEN_LIFE, claim, external, find, new_request, new_token, requested, revoke};
+use super::{TOKEN_LIFE, claim, external, find, new_claim, new_request, new_token, requested, revoke};
 use crate::contract::{
     Stores,
     given::{Drawn, MANY, MICROSECOND, at, count, effects, event, person, race},
@@ -138,8 +138,7 @@ pub(crate) async fn of_many_claims_at_once_as_many_win_as_there_are_seats(stores
         let claiming = claims.clone().into_iter().map(|(request, token)| {
             let stores = stores.clone();
             async move {
-                let effects = effects(Act::DEVICE_TOKEN_CLAIMED, at(0));
-                let outcome = stores.device_tokens.claim(request, token.clone(), seven, effects).await;
+                let outcome = stores.device_tokens.claim(new_claim(request, &token, seven)).await;
                 (outcome.ok(), (request, token))
             }
         });

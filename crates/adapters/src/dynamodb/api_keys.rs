@@ -23,10 +23,11 @@ use super::{
     DynamoStore,
     calls::{before, unavailable},
     effects,
-    expressions::{Expression, names, present, unchanged, values},
+    expressions::{Expression, names, present, values},
     items::{self as attributes, Found, number, time},
     keys::{self, API_KEYS_OF_ACCOUNT, Key},
     rotation::{Kind, Uses},
+    sessions,
     slots::{self, Slots},
     transaction::{MOST_TRIES, Transaction, Turn, pause},
 };
@@ -172,18 +173,11 @@ async fn issue(store: &DynamoStore, command: &IssueApiKey) -> Turn<IssueOutcome>
         return denied;
     }
     let mut transaction = Transaction::default();
-    if let Some(session) = session {
-        let stands = store.get(keys::session(*session)).await?.map(|found| {
-            let is_theirs = found.id("sessions.account_id")? == *key.owner.as_bytes();
-            let is_open = found.optional_time("sessions.revoked_at")?.is_none();
-            Ok::<bool, StoreError>(
-                is_theirs && is_open && found.number::<u64>("sessions.epoch")? == owner.standing.epoch,
-            )
-        });
-        if !stands.transpose()?.unwrap_or(false) {
-            return denied;
-        }
-        transaction.check(keys::session(*session), present().and(unchanged("revoked_at", None)));
+    let standing = (key.owner, &owner.standing);
+    if let Some(session) = session
+        && !sessions::must_stand(store, &mut transaction, standing, *session).await?
+    {
+        return denied;
     }
     let slots = Slots { kind: SLOTS, key: slot_key(key.owner, owner.epochs()), count: *most };
     let times = (key.created_at, key.token.ends_at().min(key.expires_at));

@@ -11,7 +11,7 @@ use symbolon_domain::{
     clock::Timestamp,
     device_tokens::{
         ClaimOutcome, DeviceToken, DeviceTokenStore, ExchangeOutcome, FoundDeviceToken, Holder,
-        NewTokenRequest, ReserveClaimError, ReservedClaim, SEATS, TokenGone,
+        NewDeviceToken, NewTokenRequest, ReserveClaimError, ReservedClaim, SEATS, TokenGone,
     },
     effects::Effects,
     id::{DeviceTokenId, TokenRequestId},
@@ -33,7 +33,7 @@ use super::{
     expressions::{Expression, present, unchanged},
     items::{Found, number, time},
     keys::{self, Key},
-    licenses,
+    licenses, sessions,
     slots::Slots,
     transaction::{Transaction, Turn},
 };
@@ -60,14 +60,8 @@ impl DeviceTokenStore for DynamoStore {
         self.settle(&keys::token_request(id), || reserve_claim(self, id, holder, (attempts, now))).await?
     }
 
-    async fn claim(
-        &self,
-        request: TokenRequestId,
-        token: DeviceToken,
-        seats: Option<NonZeroU32>,
-        effects: Effects,
-    ) -> Result<ClaimOutcome, StoreError> {
-        self.settle(&gate(&token), || claim(self, request, (&token, seats), &effects)).await
+    async fn claim(&self, command: NewDeviceToken) -> Result<ClaimOutcome, StoreError> {
+        self.settle(&gate(&command.token), || claim(self, &command)).await
     }
 
     async fn find(&self, id: DeviceTokenId) -> Result<Option<FoundDeviceToken>, StoreError> {
@@ -183,12 +177,8 @@ async fn reserve_claim(
     Ok(store.transact(transaction).await?.then(Ok(request.reserved)))
 }
 
-async fn claim(
-    store: &DynamoStore,
-    id: TokenRequestId,
-    (token, seats): (&DeviceToken, Option<NonZeroU32>),
-    effects: &Effects,
-) -> Turn<ClaimOutcome> {
+async fn claim(store: &DynamoStore, command: &NewDeviceToken) -> Turn<ClaimOutcome> {
+    let &NewDeviceToken { request: id, session, ref token, seats, ref effects } = command;
     let now = token.issued_at;
     // The engine has deleted one whose guess was just paid for only when its time is over.
     let Some((request, device)) = items::find_request(store, id, &token.holder).await? else {
@@ -205,6 +195,11 @@ async fn claim(
         None => None,
     };
     let mut transaction = Transaction::default();
+    if let (Some(session), Owner::Account(account, standing)) = (session, &owner)
+        && !sessions::must_stand(store, &mut transaction, (*account, standing), session).await?
+    {
+        return Ok(Some(ClaimOutcome::Denied));
+    }
     let next = Next { token, seats, owner, device };
     if !next.put(store, &mut transaction, former.and_then(|former| former.seat)).await? {
         return Ok(Some(ClaimOutcome::NoSeat));

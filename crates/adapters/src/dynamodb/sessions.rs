@@ -24,7 +24,7 @@ use super::{
     DynamoStore, accounts,
     calls::before,
     effects,
-    expressions::{Expression, unchanged},
+    expressions::{Expression, present, unchanged},
     items::{Found, Item, bytes, number, text, time},
     keys::{self, SESSIONS_OF_ACCOUNT},
     rotation,
@@ -268,6 +268,22 @@ pub(super) async fn keep(
         kept.update(transaction, update);
     }
     Ok(())
+}
+
+/// Demands that this session of the account's is not ended before the transaction is done; the transaction must see to it that the
+/// account's epoch is not raised. False where it has ended already, or is nobody's or somebody else's.
+pub(super) async fn must_stand(
+    store: &DynamoStore,
+    transaction: &mut Transaction,
+    (account, standing): (AccountId, &Standing),
+    id: SessionId,
+) -> Result<bool, StoreError> {
+    let Some(found) = store.get(keys::session(id)).await? else { return Ok(false) };
+    let stands = account_of(&found)? == account
+        && found.optional_time("sessions.revoked_at")?.is_none()
+        && found.number::<u64>("sessions.epoch")? == standing.epoch;
+    transaction.check(keys::session(id), present().and(unchanged("revoked_at", None)));
+    Ok(stands)
 }
 
 async fn revoke_many(

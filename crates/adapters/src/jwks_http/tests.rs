@@ -98,7 +98,7 @@ async fn every_algorithm_verifies_what_its_key_signed() {
         for algorithm in algorithms {
             let token = signer.sign_as(algorithm, &claims());
             let signed = given.keys.verify(&token).await.unwrap();
-            assert_eq!(serde_json::from_slice::<Json>(&signed.json).unwrap(), claims(), "{algorithm}");
+            assert_eq!(Json::Object(signed.claims), claims(), "{algorithm}");
             let other = Signer::like(signer).sign_as(algorithm, &claims());
             assert_eq!(given.fault(&other).await, IssuerTokenFault::Signature, "{algorithm}");
         }

@@ -1,9 +1,7 @@
 //! A token of another issuer taken apart, nothing of it believed (C53, C54).
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value as Json};
 use symbolon_domain::{signing_keys::TokenFault, trusted_issuers::IssuerTokenFault};
 
 use crate::jwt::{LONGEST_TOKEN, Parts, strict_json};
@@ -13,7 +11,10 @@ const TYPES: &[&str] = &["JWT", "at+jwt", "application/at+jwt"];
 
 pub(super) struct Token<'a> {
     pub(super) header: Header,
-    pub(super) parts: Parts<'a>,
+    pub(super) claims: Map<String, Json>,
+    /// What was signed, as it was sent.
+    pub(super) signed: &'a str,
+    pub(super) signature: Vec<u8>,
 }
 
 /// What is needed of a header. A key in it, or an address where one could be had, is not even looked at.
@@ -23,12 +24,6 @@ pub(super) struct Header {
     pub(super) kid: String,
     typ: Option<String>,
     crit: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Claims<'a> {
-    #[serde(borrow)]
-    iss: Cow<'a, str>,
 }
 
 impl<'a> Token<'a> {
@@ -46,14 +41,12 @@ impl<'a> Token<'a> {
         if !header.typ.as_deref().is_none_or(is_known) {
             return Err(IssuerTokenFault::Type);
         }
-        strict_json::check_object(&parts.claims).map_err(|_| IssuerTokenFault::Claims)?;
-        Ok(Self { header, parts })
+        let claims = strict_json::read_object(&parts.claims).map_err(|_| IssuerTokenFault::Claims)?;
+        Ok(Self { header, claims, signed: parts.signed, signature: parts.signature })
     }
 
     /// Who says that it issued it: only good for finding the keys that may prove it.
-    pub(super) fn issuer(&self) -> Result<Cow<'_, str>, IssuerTokenFault> {
-        let claims: Claims<'_> =
-            serde_json::from_slice(&self.parts.claims).map_err(|_| IssuerTokenFault::Claims)?;
-        Ok(claims.iss)
+    pub(super) fn issuer(&self) -> Result<&str, IssuerTokenFault> {
+        self.claims.get("iss").and_then(Json::as_str).ok_or(IssuerTokenFault::Claims)
     }
 }

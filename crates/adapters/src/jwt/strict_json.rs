@@ -1,9 +1,10 @@
 //! JSON without the two liberties that let two readers of one text see different things: a member named twice, and
-//! depth without end (C54). Keeps no values: whoever passes is read again into a type.
+//! depth without end (C54).
 
-use std::{borrow::Cow, collections::HashSet, fmt};
+use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value as Json};
 
 /// Objects and arrays within each other, the outermost included.
 const DEEPEST: usize = 32;
@@ -14,12 +15,21 @@ pub(crate) struct NotStrict;
 
 /// Is this one JSON object, no member of which is named twice at any depth, no deeper than 32?
 pub(crate) fn check_object(json: &[u8]) -> Result<(), NotStrict> {
+    read_object(json).map(drop)
+}
+
+/// The members of such an object.
+pub(crate) fn read_object(json: &[u8]) -> Result<Map<String, Json>, NotStrict> {
     if !json.starts_with(b"{") {
         return Err(NotStrict);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let checked = Value { depth_left: DEEPEST }.deserialize(&mut deserializer);
-    checked.and_then(|()| deserializer.end()).map_err(|_| NotStrict)
+    let read = Value { depth_left: DEEPEST }.deserialize(&mut deserializer).map_err(|_| NotStrict)?;
+    deserializer.end().map_err(|_| NotStrict)?;
+    match read {
+        Json::Object(members) => Ok(members),
+        _ => Err(NotStrict),
+    }
 }
 
 /// Any value, with so many levels left for it.
@@ -36,87 +46,63 @@ impl Value {
 }
 
 impl<'de> DeserializeSeed<'de> for Value {
-    type Value = ();
+    type Value = Json;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Value {
-    type Value = ();
+    type Value = Json;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("JSON")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Json, E> {
+        Ok(Json::Number(number.into()))
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Json, E> {
+        Ok(Json::Number(number.into()))
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Json, E> {
+        Number::from_f64(number).map(Json::Number).ok_or_else(|| E::custom("no number"))
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::String(text.to_owned()))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let inner = self.inner()?;
-        while items.next_element_seed(inner)?.is_some() {}
-        Ok(())
+        let mut read = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            read.push(item);
+        }
+        Ok(Json::Array(read))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
         let inner = self.inner()?;
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key_seed(Name)? {
-            if !names.insert(name) {
+        let mut read = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(inner)?;
+            if read.insert(name, value).is_some() {
                 return Err(A::Error::custom("a member is named twice"));
             }
-            members.next_value_seed(inner)?;
         }
-        Ok(())
-    }
-}
-
-/// A member's name, its escapes undone; borrowed where it has none.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Name {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a name")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(name))
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(name.to_owned()))
+        Ok(Json::Object(read))
     }
 }
 
@@ -139,6 +125,15 @@ mod tests {
         ] {
             assert!(check_object(json.as_bytes()).is_ok(), "{json}");
         }
+    }
+
+    /// What passes is read as the library reads it.
+    #[test]
+    fn nothing_is_lost() {
+        let json =
+            r#"{"a":1,"b":[-1,2.5,1e3,true,false,null,"\u00e9",{"a":1}],"":{"a":18446744073709551615}}"#;
+        let expected: Json = serde_json::from_str(json).unwrap();
+        assert_eq!(Json::Object(read_object(json.as_bytes()).unwrap()), expected);
     }
 
     /// C54: a name that comes twice, at any depth and however it is written.

@@ -27,6 +27,7 @@ use super::{
     effects,
     failure::Failure,
     rows::{Columns, all, change, first, is_there, values},
+    sessions,
 };
 use crate::sql;
 
@@ -36,12 +37,6 @@ mod rows;
 /// An owner; they stay as they are until the end of the transaction, and nobody else issues or ends keys of theirs.
 const LOCK_HOLDER: &str =
     "SELECT state, role, epoch, key_epoch FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
-
-/// Does this session of the owner still stand? It does until the end of the transaction.
-const LOCK_SESSION: &str = "
-    SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
-    WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.epoch = a.epoch
-    FOR SHARE OF s";
 
 /// Is this a family of this owner? Keeps both as they are until the end of the transaction.
 const LOCK_KEY: &str = "
@@ -140,9 +135,7 @@ async fn issue(db: &mut Db<'_>, command: &IssueApiKey) -> Result<IssueOutcome, F
     let (owner, now, ends_at) = (key.owner, key.created_at, key.token.ends_at().min(key.expires_at));
     let may = |holder: &Holder| holder.standing.state.may_sign_in() && holder.standing.role == key.role;
     let Some(holder) = lock_holder(db, owner).await?.filter(may) else { return Ok(IssueOutcome::Denied) };
-    if let Some(session) = session
-        && !is_there(db, LOCK_SESSION, values![*session, owner]).await?
-    {
+    if !sessions::stands(db, *session, owner).await? {
         return Ok(IssueOutcome::Denied);
     }
     let slots = slot_key(owner, holder.epochs());

@@ -1,7 +1,7 @@
 //! Requests for device tokens, device tokens and their seats in PostgreSQL. Rows are read in [`rows`].
 //!
 //! Whoever asks, claims, exchanges or revokes holds the device first, so that no two of them take a seat for it; then they lock
-//! the request, the account, and the seat.
+//! the request, the account, the session, and the seat.
 
 use std::num::NonZeroU32;
 
@@ -11,7 +11,7 @@ use symbolon_domain::{
     clock::Timestamp,
     device_tokens::{
         ClaimOutcome, DeviceId, DeviceToken, DeviceTokenStore, ExchangeOutcome, FoundDeviceToken, Holder,
-        NewTokenRequest, ReserveClaimError, ReservedClaim, SEATS, TokenGone,
+        NewDeviceToken, NewTokenRequest, ReserveClaimError, ReservedClaim, SEATS, TokenGone,
     },
     effects::Effects,
     id::{CeremonyId, DeviceTokenId, TokenRequestId},
@@ -28,6 +28,7 @@ use super::{
     failure::Failure,
     one_time_codes::{Slots, take_slot},
     rows::{all, change, first, is_there, values},
+    sessions,
 };
 use crate::sql;
 
@@ -56,14 +57,8 @@ impl DeviceTokenStore for PostgresStore {
         self.runner.transaction(|db| Box::pin(reserve_claim(db, id, &holder, (attempts, now)))).await?
     }
 
-    async fn claim(
-        &self,
-        request: TokenRequestId,
-        token: DeviceToken,
-        seats: Option<NonZeroU32>,
-        effects: Effects,
-    ) -> Result<ClaimOutcome, StoreError> {
-        self.runner.transaction(|db| Box::pin(claim(db, request, (&token, seats), &effects))).await
+    async fn claim(&self, command: NewDeviceToken) -> Result<ClaimOutcome, StoreError> {
+        self.runner.transaction(|db| Box::pin(claim(db, &command))).await
     }
 
     async fn find(&self, id: DeviceTokenId) -> Result<Option<FoundDeviceToken>, StoreError> {
@@ -151,12 +146,8 @@ async fn reserve_claim(
     Ok(Ok(request.reserved))
 }
 
-async fn claim(
-    db: &mut Db<'_>,
-    id: TokenRequestId,
-    (token, seats): (&DeviceToken, Option<NonZeroU32>),
-    effects: &Effects,
-) -> Result<ClaimOutcome, Failure> {
+async fn claim(db: &mut Db<'_>, command: &NewDeviceToken) -> Result<ClaimOutcome, Failure> {
+    let &NewDeviceToken { request: id, session, ref token, seats, ref effects } = command;
     let (now, holder) = (token.issued_at, token.holder.to_string());
     lock_device(db, &token.holder, &token.device_id).await?;
     let gone = Ok(ClaimOutcome::Gone(TokenGone::Expired));
@@ -169,6 +160,11 @@ async fn claim(
         return Ok(ClaimOutcome::Gone(gone));
     }
     let Some(epoch) = epoch(db, &token.holder).await? else { return Ok(ClaimOutcome::Denied) };
+    if let Some(account) = token.holder.account()
+        && !sessions::stands(db, session, account).await?
+    {
+        return Ok(ClaimOutcome::Denied);
+    }
     let values = values![holder, token.device_id.as_str().to_owned()];
     let former = first(db, sql::device_tokens::OF_DEVICE, values, found).await?;
     if !put(db, former.map(|found| found.token).as_ref(), (token, epoch), seats).await? {

@@ -37,6 +37,12 @@ const LOCK_SESSION: &str = "
     WHERE s.id = $1 AND a.id = $2
     FOR NO KEY UPDATE OF a, s";
 
+/// Has this session of the account not been ended? It stays so until the end of the transaction, which holds the account.
+const LOCK_STANDING_SESSION: &str = "
+    SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
+    WHERE s.id = $1 AND s.account_id = $2 AND s.revoked_at IS NULL AND s.epoch = a.epoch
+    FOR SHARE OF s";
+
 #[async_trait]
 impl SessionStore for PostgresStore {
     async fn find(&self, id: SessionId) -> Result<Option<Session>, StoreError> {
@@ -106,6 +112,18 @@ async fn revoke_many(
         change(db, sql::sessions::KEEP, values![epoch, kept, account]).await?;
     }
     effects::write(db, effects).await
+}
+
+/// Does this session of the account's still stand, where there is one that must?
+pub(super) async fn stands(
+    db: &mut Db<'_>,
+    session: Option<SessionId>,
+    owner: AccountId,
+) -> Result<bool, Failure> {
+    match session {
+        Some(session) => is_there(db, LOCK_STANDING_SESSION, values![session, owner]).await,
+        None => Ok(true),
+    }
 }
 
 /// Writes a session and its first refresh token, under its account's present epoch.

@@ -20,7 +20,8 @@ use super::{
     SqliteStore,
     accounts::{page_bounds, standing},
     effects,
-    rows::{Failure, all, change, first, is_there},
+    rows::{Failure, all, change, first},
+    sessions,
     writer::Write,
 };
 use crate::sql;
@@ -124,9 +125,7 @@ fn issue(db: &Write<'_>, command: &IssueApiKey) -> Result<IssueOutcome, Failure>
     let (owner, now, ends_at) = (key.owner, key.created_at, key.token.ends_at().min(key.expires_at));
     let may = |holder: &Holder| holder.standing.state.may_sign_in() && holder.standing.role == key.role;
     let Some(holder) = holder(db, owner)?.filter(may) else { return Ok(IssueOutcome::Denied) };
-    if let Some(session) = session
-        && !is_there(db, sql::sessions::STANDS, params![session.as_bytes(), owner.as_bytes()])?
-    {
+    if !sessions::stands(db, *session, owner)? {
         return Ok(IssueOutcome::Denied);
     }
     let epochs = holder.epochs();

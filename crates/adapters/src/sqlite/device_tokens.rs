@@ -9,7 +9,7 @@ use symbolon_domain::{
     clock::Timestamp,
     device_tokens::{
         ClaimOutcome, DeviceId, DeviceToken, DeviceTokenStore, ExchangeOutcome, FoundDeviceToken, Holder,
-        NewTokenRequest, ReserveClaimError, ReservedClaim, SEATS, TokenGone, TokenRequest,
+        NewDeviceToken, NewTokenRequest, ReserveClaimError, ReservedClaim, SEATS, TokenGone, TokenRequest,
     },
     effects::Effects,
     id::{AccountId, CeremonyId, DeviceTokenId, LicenseId, TokenRequestId},
@@ -26,6 +26,7 @@ use super::{
     effects,
     one_time_codes::{Slots, take_slot},
     rows::{Columns, Failure, all, change, first},
+    sessions,
     writer::Write,
 };
 use crate::sql;
@@ -47,14 +48,8 @@ impl DeviceTokenStore for SqliteStore {
         self.write(move |db| reserve_claim(db, id, &holder, (attempts, now))).await?
     }
 
-    async fn claim(
-        &self,
-        request: TokenRequestId,
-        token: DeviceToken,
-        seats: Option<NonZeroU32>,
-        effects: Effects,
-    ) -> Result<ClaimOutcome, StoreError> {
-        self.write(move |db| claim(db, request, (&token, seats), &effects)).await
+    async fn claim(&self, command: NewDeviceToken) -> Result<ClaimOutcome, StoreError> {
+        self.write(move |db| claim(db, &command)).await
     }
 
     async fn find(&self, id: DeviceTokenId) -> Result<Option<FoundDeviceToken>, StoreError> {
@@ -150,12 +145,8 @@ fn reserve_claim(
     Ok(Ok(request.reserved))
 }
 
-fn claim(
-    db: &Write<'_>,
-    id: TokenRequestId,
-    (token, seats): (&DeviceToken, Option<NonZeroU32>),
-    effects: &Effects,
-) -> Result<ClaimOutcome, Failure> {
+fn claim(db: &Write<'_>, command: &NewDeviceToken) -> Result<ClaimOutcome, Failure> {
+    let &NewDeviceToken { request: id, session, ref token, seats, ref effects } = command;
     let now = token.issued_at;
     // Before anything is written: a refusal keeps what it wrote.
     let Some(request) = find_request(db, id, &token.holder)? else {
@@ -165,6 +156,11 @@ fn claim(
         return Ok(ClaimOutcome::Gone(gone));
     }
     let Some(epoch) = epoch(db, &token.holder)? else { return Ok(ClaimOutcome::Denied) };
+    if let Some(account) = token.holder.account()
+        && !sessions::stands(db, session, account)?
+    {
+        return Ok(ClaimOutcome::Denied);
+    }
     let values = params![token.holder.to_string(), token.device_id.as_str()];
     let former = first(db, sql::device_tokens::OF_DEVICE, values, found)?;
     if !put(db, former.map(|found| found.token).as_ref(), (token, epoch), seats)? {

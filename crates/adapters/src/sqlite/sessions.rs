@@ -81,6 +81,14 @@ impl SessionStore for SqliteStore {
     }
 }
 
+/// Does this session of the account's still stand, where there is one that must?
+pub(super) fn stands(db: &Write<'_>, session: Option<SessionId>, owner: AccountId) -> Result<bool, Failure> {
+    match session {
+        Some(session) => is_there(db, sql::sessions::STANDS, params![session.as_bytes(), owner.as_bytes()]),
+        None => Ok(true),
+    }
+}
+
 /// Writes a session and its first refresh token, under its account's present epoch.
 pub(super) fn insert(
     db: &Write<'_>,

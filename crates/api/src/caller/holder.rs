@@ -11,6 +11,7 @@ use symbolon_domain::{
     actor::Origin,
     audit::Act,
     device_tokens::{Holder, TokensCaller},
+    id::SessionId,
     licenses::Licensee,
     sessions::SignedIn,
     signing_keys::JwtType,
@@ -37,6 +38,14 @@ impl TokenHolder {
         match self {
             Self::Account(signed_in) => Holder::Account(signed_in.account_id),
             Self::External(identity) => Holder::External(identity.subject.clone()),
+        }
+    }
+
+    /// The session by which the caller is known; none where an issuer vouches for them.
+    pub(crate) const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Account(signed_in) => Some(signed_in.session_id),
+            Self::External(_) => None,
         }
     }
 

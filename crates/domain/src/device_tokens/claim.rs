@@ -1,11 +1,15 @@
 //! The second half: the code from the mail, by the same user for the same device (D7, D8).
 
 use super::{
-    ATTEMPTS, ClaimCode, ClaimOutcome, DeviceId, DeviceTokens, IssuedDeviceToken, ReserveClaimError,
-    TokenGone,
+    ATTEMPTS, ClaimCode, ClaimOutcome, DeviceId, DeviceTokens, IssuedDeviceToken, NewDeviceToken,
+    ReserveClaimError, TokenGone,
 };
 use crate::{
-    actor::Origin, audit::Act, effects::Effects, id::TokenRequestId, licenses::Licensee,
+    actor::Origin,
+    audit::Act,
+    effects::Effects,
+    id::{SessionId, TokenRequestId},
+    licenses::Licensee,
     store_error::StoreError,
 };
 
@@ -13,6 +17,9 @@ use crate::{
 pub struct ClaimDeviceToken {
     /// The half that was given to the caller.
     pub id: TokenRequestId,
+    /// The session in which it is claimed; none where a trusted issuer vouches for the caller. Whoever keeps licences may take a
+    /// while: the session must still be there when the token is written.
+    pub session: Option<SessionId>,
     /// Which device claims it.
     pub device_id: DeviceId,
     /// The half that came by e-mail.
@@ -25,6 +32,9 @@ pub enum ClaimError {
     /// There is no such request, or it is another user's. Not counted.
     #[error("there is no such request")]
     Unknown,
+    /// The account may not be used any more, or the session has ended meanwhile. The request stays.
+    #[error("the account may not be used, or the session has ended")]
+    Denied,
     /// Another device or code; the guess is counted.
     #[error("the device or the code is wrong")]
     Wrong,
@@ -47,6 +57,7 @@ impl ClaimError {
     const fn refusal(&self) -> Option<&'static str> {
         match self {
             Self::Unknown => Some("unknown_request"),
+            Self::Denied => Some("session_ended"),
             Self::Wrong => Some("wrong_claim"),
             Self::Gone(gone) => Some(gone.as_str()),
             Self::NotLicensed => Some("not_licensed"),
@@ -94,17 +105,22 @@ impl DeviceTokens {
         let expires_at = reserved.token_expires_at.min(license.expires_at);
         let issued = self.issue((caller, command.device_id), &license, (now, expires_at))?;
         let event = self.event(Act::DEVICE_TOKEN_CLAIMED, (&caller.holder, issued.kept.id), origin, now);
-        let seats = license.seats.map(|(_, seats)| seats);
-        let claim = || store.claim(command.id, issued.kept.clone(), seats, Effects::event(event.clone()));
-        let mut claimed = claim().await?;
+        let right = NewDeviceToken {
+            request: command.id,
+            session: command.session,
+            token: issued.kept.clone(),
+            seats: license.seats.map(|(_, seats)| seats),
+            effects: Effects::event(event),
+        };
+        let mut claimed = store.claim(right.clone()).await?;
         if claimed == ClaimOutcome::NoSeat && store.forget_revoked(&caller.holder).await? {
-            claimed = claim().await?;
+            claimed = store.claim(right).await?;
         }
         match claimed {
             ClaimOutcome::Claimed => Ok(issued),
             ClaimOutcome::Gone(gone) => Err(gone.into()),
             ClaimOutcome::NoSeat => Err(ClaimError::NoSeatLeft),
-            ClaimOutcome::Denied => Err(ClaimError::Unknown),
+            ClaimOutcome::Denied => Err(ClaimError::Denied),
         }
     }
 }

@@ -100,7 +100,9 @@ impl DeviceTokens {
         let license = self.license(caller).await?.ok_or(RequestError::NotLicensed)?;
         let now = self.ports.clock.now();
         let id = TokenRequestId::new(now, &*self.ports.entropy);
-        let expires_at = now + self.settings.claim_window;
+        let token_expires_at = license.expires_at.min(now + self.settings.lifetime);
+        // A code that outlives its token would give out one that has expired.
+        let expires_at = token_expires_at.min(now + self.settings.claim_window);
         let code = zeroize::Zeroizing::new(random_digits(&*self.ports.entropy, ClaimCode::LENGTH));
         let variables = [("code", code.as_str()), ("device", command.device_id.beginning())];
         let life = MessageLife { created_at: now, expires_at };
@@ -114,7 +116,7 @@ impl DeviceTokens {
             code: self.ports.peppers.claim_code(id, &code),
             created_at: now,
             expires_at,
-            token_expires_at: license.expires_at.min(now + self.settings.lifetime),
+            token_expires_at,
             limit: SlotLimit { owner, slots: MOST_REQUESTS, window: REQUESTS_WINDOW },
             effects: Effects::event_and_message(event, message),
         });

@@ -8,7 +8,7 @@ use super::{DeviceId, DeviceToken, Holder};
 use crate::{
     clock::Timestamp,
     effects::Effects,
-    id::{DeviceTokenId, TokenRequestId},
+    id::{DeviceTokenId, SessionId, TokenRequestId},
     one_time_codes::SlotLimit,
     page::{Page, PageRequest},
     secret::SecretHash,
@@ -35,14 +35,8 @@ pub trait DeviceTokenStore: Send + Sync {
     /// Consumes a request and writes its device's token in the place of the one that the device had, under its account's
     /// present epoch; takes its seat until it expires: the one that the device holds of that licence, or the first free one,
     /// of at most `seats`. The seat that the device held of another licence is given back. One write: of N at once exactly
-    /// one wins, and where there is no seat the request stays.
-    async fn claim(
-        &self,
-        request: TokenRequestId,
-        token: DeviceToken,
-        seats: Option<NonZeroU32>,
-        effects: Effects,
-    ) -> Result<ClaimOutcome, StoreError>;
+    /// one wins, and where there is no seat, or the session has ended, the request stays.
+    async fn claim(&self, command: NewDeviceToken) -> Result<ClaimOutcome, StoreError>;
 
     /// One device token. Reads its own writes.
     async fn find(&self, id: DeviceTokenId) -> Result<Option<FoundDeviceToken>, StoreError>;
@@ -140,6 +134,21 @@ impl TokenRequest {
     }
 }
 
+/// A device token to be written for a request.
+#[derive(Clone, Debug)]
+pub struct NewDeviceToken {
+    /// The request that it is claimed of.
+    pub request: TokenRequestId,
+    /// The session in which it is claimed: once that has ended, nothing is written (C26).
+    pub session: Option<SessionId>,
+    /// The token.
+    pub token: DeviceToken,
+    /// So many seats its licence has; none where it counts none.
+    pub seats: Option<NonZeroU32>,
+    /// The event.
+    pub effects: Effects,
+}
+
 /// Why a request cannot be claimed any more, in the order in which it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenGone {
@@ -193,7 +202,7 @@ pub enum ClaimOutcome {
     Gone(TokenGone),
     /// Every seat of the licence is taken.
     NoSeat,
-    /// The account is not there or may not be used.
+    /// The account is not there or may not be used, or the session has ended.
     Denied,
 }
 

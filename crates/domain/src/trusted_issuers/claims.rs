@@ -11,31 +11,33 @@ const LONGEST_PRINCIPAL: usize = 255;
 const LATEST: f64 = 253_402_300_800.0;
 
 /// Reads the claims of this issuer's token, and checks everything of them but the time.
-pub(super) fn read(issuer: &TrustedIssuer, json: &[u8]) -> Result<ExternalIdentity, IssuerTokenFault> {
-    let claims: Map<String, Json> = serde_json::from_slice(json).map_err(|_| IssuerTokenFault::Claims)?;
-    if text(&claims, "iss")? != Some(&issuer.issuer) {
+pub(super) fn read(
+    issuer: &TrustedIssuer,
+    claims: &Map<String, Json>,
+) -> Result<ExternalIdentity, IssuerTokenFault> {
+    if text(claims, "iss")? != Some(&issuer.issuer) {
         return Err(IssuerTokenFault::Issuer);
     }
-    let is_for_us = match token_use(issuer, &claims)? {
+    let is_for_us = match token_use(issuer, claims)? {
         Some(TokenUse::Access) => {
-            text(&claims, "client_id")?.is_some_and(|client| is_on(&issuer.audiences, client))
+            text(claims, "client_id")?.is_some_and(|client| is_on(&issuer.audiences, client))
         }
-        _ => list(&claims, "aud")?.iter().any(|audience| is_on(&issuer.audiences, audience)),
+        _ => list(claims, "aud")?.iter().any(|audience| is_on(&issuer.audiences, audience)),
     };
     if !is_for_us {
         return Err(IssuerTokenFault::Audience);
     }
     let names = &issuer.claims;
-    let principal = principal(text(&claims, &names.principal)?)?;
+    let principal = principal(text(claims, &names.principal)?)?;
     Ok(ExternalIdentity {
         subject: ExternalSubject { issuer: issuer.issuer.clone(), principal },
-        scopes: words(&claims, &names.scopes)?,
-        groups: list(&claims, &names.groups)?,
-        amr: list(&claims, "amr")?,
-        verified_email: verified_email(issuer, &claims),
-        expires_at: date(&claims, "exp")?.ok_or(IssuerTokenFault::Claims)?,
-        not_before: date(&claims, "nbf")?,
-        issued_at: date(&claims, "iat")?,
+        scopes: words(claims, &names.scopes)?,
+        groups: list(claims, &names.groups)?,
+        amr: list(claims, "amr")?,
+        verified_email: verified_email(issuer, claims),
+        expires_at: date(claims, "exp")?.ok_or(IssuerTokenFault::Claims)?,
+        not_before: date(claims, "nbf")?,
+        issued_at: date(claims, "iat")?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The port that knows the keys of other issuers.
 
 use async_trait::async_trait;
+use serde_json::{Map, Value as Json};
 
 use super::IssuerTokenError;
 use crate::clock::Timestamp;
@@ -16,8 +17,8 @@ pub struct SignedClaims {
     pub issuer: usize,
     /// By which of its sets of keys.
     pub keys: KeySetId,
-    /// A JSON object, of which no member is named twice.
-    pub json: Vec<u8>,
+    /// What it says; no member was named twice.
+    pub claims: Map<String, Json>,
 }
 
 /// Why an issuer's keys could not be fetched. Says nothing that came over the wire.

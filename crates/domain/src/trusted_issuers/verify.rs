@@ -41,7 +41,7 @@ impl TrustedIssuers {
         }
         let signed = self.keys.verify(token).await?;
         let issuer = self.issuer(signed.issuer)?;
-        let identity = Arc::new(claims::read(issuer, &signed.json)?);
+        let identity = Arc::new(claims::read(issuer, &signed.claims)?);
         claims::check_time(issuer, &identity, self.clock.now())?;
         let known = Known { issuer: signed.issuer, keys: signed.keys, identity: Arc::clone(&identity) };
         self.seen.insert(hash, known);

@@ -10,8 +10,8 @@ use symbolon_domain::{
     clock::Timestamp,
     device_tokens::{
         ClaimOutcome, DeviceToken, DeviceTokenPorts, DeviceTokenSettings, DeviceTokenStore, DeviceTokens,
-        ExchangeOutcome, FoundDeviceToken, Holder, NewTokenRequest, ReserveClaimError, ReservedClaim,
-        TokenGone,
+        ExchangeOutcome, FoundDeviceToken, Holder, NewDeviceToken, NewTokenRequest, ReserveClaimError,
+        ReservedClaim, TokenGone,
     },
     effects::Effects,
     id::{DeviceTokenId, LicenseId, TokenRequestId},
@@ -124,18 +124,12 @@ impl DeviceTokenStore for World {
         })
     }
 
-    async fn claim(
-        &self,
-        request: TokenRequestId,
-        token: DeviceToken,
-        _: Option<NonZeroU32>,
-        _: Effects,
-    ) -> Result<ClaimOutcome, StoreError> {
+    async fn claim(&self, command: NewDeviceToken) -> Result<ClaimOutcome, StoreError> {
         self.works()?;
-        if request.as_bytes()[0] == 0xe0 {
+        if command.request.as_bytes()[0] == 0xe0 {
             return Ok(ClaimOutcome::NoSeat);
         }
-        *self.device_token.lock().unwrap() = Some(token);
+        *self.device_token.lock().unwrap() = Some(command.token);
         Ok(ClaimOutcome::Claimed)
     }
 
@@ -223,8 +217,9 @@ impl IssuerKeys for World {
             return Err(IssuerTokenError::Unavailable { issuer: ISSUER.to_owned() });
         }
         let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
-        let json = claims.ok_or(IssuerTokenFault::Format)?;
-        Ok(SignedClaims { issuer: 0, keys: KeySetId(1), json })
+        let claims = claims.and_then(|json| serde_json::from_slice(&json).ok());
+        let claims = claims.ok_or(IssuerTokenFault::Format)?;
+        Ok(SignedClaims { issuer: 0, keys: KeySetId(1), claims })
     }
 
     fn current(&self, _: usize, _: Timestamp) -> Option<KeySetId> {
