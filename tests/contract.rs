@@ -235,6 +235,8 @@ macro_rules! every_suite {
             one_session_is_revoked_and_stays_so,
             a_session_is_revoked_only_for_its_account,
             a_session_that_has_ended_stays_as_it_ended,
+            a_session_that_ends_itself_takes_api_keys_along,
+            no_key_outlives_the_session_that_ends_itself,
             all_sessions_end_with_the_epoch,
             all_others_end_and_the_one_that_asks_goes_on,
             what_has_ended_is_not_revived,

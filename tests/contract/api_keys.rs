@@ -114,7 +114,7 @@ async fn family(stores: &Stores, key: &NewApiKey) -> ApiKey {
     found(stores, key.token.id).await.key
 }
 
-async fn is_live(stores: &Stores, key: &NewApiKey, now: Timestamp) -> bool {
+pub(crate) async fn is_live(stores: &Stores, key: &NewApiKey, now: Timestamp) -> bool {
     family(stores, key).await.is_live(now)
 }
 

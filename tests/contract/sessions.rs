@@ -19,8 +19,9 @@ use super::{
 
 pub(crate) mod refresh;
 mod rotation;
+mod sign_out;
 
-pub(crate) use self::{refresh::*, rotation::*};
+pub(crate) use self::{refresh::*, rotation::*, sign_out::*};
 
 async fn found(stores: &Stores, id: SessionId) -> Session {
     stores.sessions.find(id).await.unwrap().unwrap()

@@ -14,7 +14,7 @@ use symbolon_domain::{
     actor::Origin,
     clock::Timestamp,
     id::SessionId,
-    sessions::{RefreshError, RevokeError, RevokeSessions, Session, SignedIn, VerifyError},
+    sessions::{RefreshError, RevokeError, RevokeSessions, Session, VerifyError},
 };
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -244,13 +244,11 @@ async fn revoke_current(
     Extension(origin): Extension<Origin>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let SignedIn { account_id, session_id: current, .. } = caller.signed_in;
-    api.use_cases.api_keys.end_at_sign_out(account_id, &origin).await?;
-    api.use_cases.sessions.revoke(&caller.signed_in, current, &origin).await?;
-    Ok(ended(&caller, true))
+    end(&api, &caller, caller.signed_in.session_id, &origin).await
 }
 
-/// End one of the caller's sessions.
+/// End one of the caller's sessions. The one that asks takes every API key of its account along, as at
+/// `/v1/sessions/current`.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions", operation_id = "revoke_session",
     security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
@@ -265,8 +263,17 @@ async fn revoke(
 ) -> Result<Response, Problem> {
     // What is no id is nobody's session.
     let id: SessionId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
-    api.use_cases.sessions.revoke(&caller.signed_in, id, &origin).await?;
-    Ok(ended(&caller, id == caller.signed_in.session_id))
+    end(&api, &caller, id, &origin).await
+}
+
+/// Ends one session; the caller's own takes the account's API keys along (K11).
+async fn end(api: &Api, caller: &Caller, id: SessionId, origin: &Origin) -> Result<Response, Problem> {
+    api.use_cases.sessions.revoke(&caller.signed_in, id, origin).await?;
+    let own = id == caller.signed_in.session_id;
+    if own {
+        api.use_cases.api_keys.signed_out(caller.signed_in.account_id).await;
+    }
+    Ok(ended(caller, own))
 }
 
 /// Nothing more to say; a browser that has ended its own session loses its cookies.

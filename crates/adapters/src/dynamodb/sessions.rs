@@ -55,7 +55,24 @@ impl SessionStore for DynamoStore {
         effects: Effects,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(&keys::session(id), || revoke(self, (account, id), &effects, now)).await
+        let nothing_more = Transaction::default;
+        self.settle(&keys::session(id), || revoke(self, (account, id), nothing_more(), &effects, now)).await
+    }
+
+    async fn sign_out(
+        &self,
+        account: AccountId,
+        id: SessionId,
+        effects: Effects,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let keys_too = || {
+            let mut transaction = Transaction::default();
+            let next = Expression::new("ADD #key_epoch :one").value("one", number(1));
+            transaction.update(keys::account(account), next, present());
+            transaction
+        };
+        self.settle(&keys::session(id), || revoke(self, (account, id), keys_too(), &effects, now)).await
     }
 
     async fn revoke_many(
@@ -229,12 +246,12 @@ fn new_token(
 async fn revoke(
     store: &DynamoStore,
     (account, id): (AccountId, SessionId),
+    mut transaction: Transaction,
     effects: &Effects,
     now: Timestamp,
 ) -> Turn<bool> {
     let kept = store.find_session(id).await?.filter(|kept| kept.session.account_id == account);
     let Some(kept) = kept else { return Ok(Some(false)) };
-    let mut transaction = Transaction::default();
     if is_live(&kept.session, now) {
         kept.revoke(&mut transaction, now);
     }

@@ -60,7 +60,17 @@ impl SessionStore for PostgresStore {
         effects: Effects,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.runner.transaction(|db| Box::pin(revoke(db, account, id, &effects, now))).await
+        self.runner.transaction(|db| Box::pin(revoke(db, (account, id), &effects, now))).await
+    }
+
+    async fn sign_out(
+        &self,
+        account: AccountId,
+        id: SessionId,
+        effects: Effects,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.runner.transaction(|db| Box::pin(sign_out(db, (account, id), &effects, now))).await
     }
 
     async fn revoke_many(
@@ -84,8 +94,7 @@ impl SessionStore for PostgresStore {
 
 async fn revoke(
     db: &mut Db<'_>,
-    account: AccountId,
-    id: SessionId,
+    (account, id): (AccountId, SessionId),
     effects: &Effects,
     now: Timestamp,
 ) -> Result<bool, Failure> {
@@ -93,6 +102,19 @@ async fn revoke(
     if is_theirs {
         change(db, sql::sessions::REVOKE, values![now, id]).await?;
         effects::write(db, effects).await?;
+    }
+    Ok(is_theirs)
+}
+
+async fn sign_out(
+    db: &mut Db<'_>,
+    (account, id): (AccountId, SessionId),
+    effects: &Effects,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let is_theirs = revoke(db, (account, id), effects, now).await?;
+    if is_theirs {
+        change(db, sql::api_keys::NEXT_EPOCH, values![account]).await?;
     }
     Ok(is_theirs)
 }

@@ -41,12 +41,20 @@ impl SessionStore for SqliteStore {
         effects: Effects,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        self.write(move |db| revoke(db, (account, id), &effects, now)).await
+    }
+
+    async fn sign_out(
+        &self,
+        account: AccountId,
+        id: SessionId,
+        effects: Effects,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write(move |db| {
-            let is_theirs =
-                is_there(db, sql::sessions::IS_OF_ACCOUNT, params![id.as_bytes(), account.as_bytes()])?;
+            let is_theirs = revoke(db, (account, id), &effects, now)?;
             if is_theirs {
-                change(db, sql::sessions::REVOKE, params![now.micros(), id.as_bytes()])?;
-                effects::write(db, &effects)?;
+                change(db, sql::api_keys::NEXT_EPOCH, [account.as_bytes()])?;
             }
             Ok(is_theirs)
         })
@@ -79,6 +87,20 @@ impl SessionStore for SqliteStore {
             self.read(|db| all(db, sql::sessions::LIST, params![account.as_bytes(), before, most], session))?;
         Ok(Page::from_rows(rows, page, |session| *session.id.as_bytes()))
     }
+}
+
+fn revoke(
+    db: &Write<'_>,
+    (account, id): (AccountId, SessionId),
+    effects: &Effects,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let is_theirs = is_there(db, sql::sessions::IS_OF_ACCOUNT, params![id.as_bytes(), account.as_bytes()])?;
+    if is_theirs {
+        change(db, sql::sessions::REVOKE, params![now.micros(), id.as_bytes()])?;
+        effects::write(db, effects)?;
+    }
+    Ok(is_theirs)
 }
 
 /// Does this session of the account's still stand, where there is one that must?

@@ -55,6 +55,11 @@ impl Paths {
         Self(glob.chars().map(step).collect())
     }
 
+    /// The same with the slash that they begin with.
+    pub(super) fn rooted(&self) -> Self {
+        Self([Self::only("/").0, self.0.clone()].concat())
+    }
+
     /// Is there a path in both of them?
     pub(super) fn meet(&self, other: &Self) -> bool {
         let is_single = |(one, two): &(&Step, &Step)| !one.repeats && !two.repeats;

@@ -2,7 +2,7 @@
 //! each declared route that the principal may call, made from the declaration and never from the request.
 //!
 //! A resource of IAM fits more than its route does, so what it would open besides is denied: declared routes that are refused,
-//! however their text is encoded, and longer paths. Where that cannot be said without denying what is permitted, the wider
+//! however their text is encoded, longer paths, and those that are denied whoever asks. Where that cannot be said without denying what is permitted, the wider
 //! route is left out. At the end the policy is held against the request itself: one that would not say what was decided
 //! is not given out. A denial too many costs a 403, and only where an answer is kept.
 
@@ -18,6 +18,13 @@ use super::{
 
 /// What API Gateway takes, in bytes (Z7).
 const LARGEST: usize = 8 * 1024;
+
+/// What follows a slash in paths that are denied whoever asks (Z8), since whoever is behind the gateway may read them as another's: empty
+/// and dot segments; `;`, `\` and their encodings; an encoded slash, dot or control character; what is encoded twice.
+pub(super) const UNSAFE: &[&str] = &[
+    "/*", ".", "./*", ".%*", "..*", "*;*", "*\\*", "*%2e*", "*%2E*", "*%2f*", "*%2F*", "*%3b*", "*%3B*",
+    "*%5c*", "*%5C*", "*%0*", "*%1*", "*%250*", "*%251*", "*%252*", "*%253*", "*%255*",
+];
 
 /// A policy of IAM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -191,7 +198,15 @@ impl<'a> Plan<'a> {
         let denies = |(glob, methods): (&String, &BTreeSet<Method>)| {
             methods.contains(&method) && Paths::of_glob(glob).meet(path)
         };
-        self.allowed.iter().any(allows) && !self.denied.iter().any(denies)
+        self.allowed.iter().any(allows)
+            && !self.denied.iter().any(denies)
+            && !self.unsafe_paths().any(|glob| Paths::of_glob(&format!("*/{glob}")).meet(&path.rooted()))
+    }
+
+    /// What is unsafe behind some slash; nothing where no wildcard could stand for it.
+    fn unsafe_paths(&self) -> impl Iterator<Item = &'static str> {
+        let is_wide = self.allowed.iter().any(|(route, _)| !route.pattern.is_plain());
+        UNSAFE.iter().copied().filter(move |_| is_wide)
     }
 
     fn statements(&self, arn: &MethodArn) -> Vec<Statement> {
@@ -205,8 +220,14 @@ impl<'a> Plan<'a> {
             let globs = route.pattern.allowing();
             Statement::new("Allow", globs.iter().flat_map(|glob| resources(methods, glob)).collect())
         });
-        let denied: Vec<String> =
-            self.denied.iter().flat_map(|(glob, methods)| resources(methods, glob)).collect();
+        // The `*` for the method stands for what is before the slash, too.
+        let unsafe_paths = self.unsafe_paths().map(|glob| arn.resource("*", glob));
+        let denied: Vec<String> = self
+            .denied
+            .iter()
+            .flat_map(|(glob, methods)| resources(methods, glob))
+            .chain(unsafe_paths)
+            .collect();
         let denying = (!denied.is_empty()).then(|| Statement::new("Deny", denied));
         allowing.chain(denying).collect()
     }

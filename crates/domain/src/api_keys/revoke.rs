@@ -59,19 +59,13 @@ impl ApiKeys {
         revoked?.ok_or(RevokeApiKeyError::NotFound)
     }
 
-    /// Ends every key of an account that signs out (K11). Where it has none, nothing is written.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn end_at_sign_out(&self, owner: AccountId, origin: &Origin) -> Result<(), StoreError> {
-        if self.ports.store.list(owner, PageRequest::new(1, None)).await?.items.is_empty() {
-            return Ok(());
+    /// Forgets the keys of an account that has signed out: they ended with its session (K11). Where it has none, those of others stay
+    /// remembered.
+    pub async fn signed_out(&self, owner: AccountId) {
+        let keys = self.ports.store.list(owner, PageRequest::new(1, None)).await;
+        if keys.map_or(true, |page| !page.items.is_empty() || page.next.is_some()) {
+            self.ports.revocations.account_ended();
         }
-        let (now, by) = (self.ports.clock.now(), Actor::Account(owner));
-        let event = self.event(Act::API_KEYS_REVOKED, by, origin, now).on(owner).because("signed_out");
-        let revoked = self.ports.store.revoke_all(owner, Effects::event(event), now).await;
-        self.ports.revocations.account_ended();
-        revoked.map(|_| ())
     }
 
     /// The keys of an owner, ended ones included, newest first.

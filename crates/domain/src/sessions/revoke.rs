@@ -21,18 +21,20 @@ pub enum RevokeError {
 }
 
 impl Sessions {
-    /// Ends one of the caller's own sessions; one that has ended already stays ended.
+    /// Ends one of the caller's own sessions; one that has ended already stays ended. The one that asks takes every API key of its
+    /// account along (K11): then [`crate::api_keys::ApiKeys::signed_out`] is to be told.
     ///
     /// # Errors
     /// There is no such session of the caller's, or the store failed.
     pub async fn revoke(&self, caller: &SignedIn, id: SessionId, origin: &Origin) -> Result<(), RevokeError> {
-        let now = self.ports.clock.now();
-        let effects = Effects::event(self.event(Act::SESSION_REVOKED, caller, origin).on(id));
-        if self.ports.store.revoke(caller.account_id, id, effects, now).await? {
-            Ok(())
+        let (account, now, store) = (caller.account_id, self.ports.clock.now(), &self.ports.store);
+        let event = self.event(Act::SESSION_REVOKED, caller, origin).on(id);
+        let is_theirs = if id == caller.session_id {
+            store.sign_out(account, id, Effects::event(event.because("signed_out")), now).await?
         } else {
-            Err(RevokeError::NotFound)
-        }
+            store.revoke(account, id, Effects::event(event), now).await?
+        };
+        if is_theirs { Ok(()) } else { Err(RevokeError::NotFound) }
     }
 
     /// Ends the caller's sessions, all of them or all but the one that asks.

@@ -42,6 +42,16 @@ pub trait SessionStore: Send + Sync {
         now: Timestamp,
     ) -> Result<bool, StoreError>;
 
+    /// The same of a session that ends itself: every API key of the account ends with it (K11), in one write. Afterwards none can
+    /// be issued in it.
+    async fn sign_out(
+        &self,
+        account: AccountId,
+        id: SessionId,
+        effects: Effects,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
     /// Ends sessions by adding one to the account's epoch; the one to be kept is stamped anew (S10).
     async fn revoke_many(
         &self,

@@ -176,6 +176,16 @@ impl SessionStore for World {
         Ok(self.session.lock().unwrap().as_ref().is_some_and(|session| session.id == id))
     }
 
+    async fn sign_out(
+        &self,
+        account: AccountId,
+        id: SessionId,
+        effects: Effects,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        SessionStore::revoke(self, account, id, effects, now).await
+    }
+
     async fn revoke_many(&self, _: AccountId, _: RevokeSessions, _: Effects) -> Result<(), StoreError> {
         self.works()
     }

@@ -20,6 +20,7 @@ use symbolon_domain::{
 };
 
 use super::*;
+use crate::lambda::policy::UNSAFE;
 
 const STAGE: &str = "arn:aws:execute-api:eu-west-1:123456789012:abcdef1234/prod";
 
@@ -142,18 +143,18 @@ fn closed(principal: &str, context: &Json) -> Json {
 #[test]
 fn a_rest_api_gets_a_policy() {
     let users = users();
-    let statements = |resources: &[(&str, &str)]| -> Vec<Json> {
-        let one = |(effect, resource): &(&str, &str)| {
-            let resource = format!("{STAGE}/{resource}");
-            json!({"Action": "execute-api:Invoke", "Effect": effect, "Resource": [resource]})
-        };
-        resources.iter().map(one).collect()
+    let statement = |effect: &str, resources: &[&str]| {
+        let resources: Vec<String> = resources.iter().map(|resource| format!("{STAGE}/{resource}")).collect();
+        json!({"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources})
     };
+    let unsafe_paths: Vec<String> = UNSAFE.iter().map(|glob| format!("*/{glob}")).collect();
+    let denied_paths: Vec<&str> =
+        std::iter::once("GET/users/*/*").chain(unsafe_paths.iter().map(String::as_str)).collect();
     let expected = json!({
         "principalId": "https://login.example.org|ada",
-        "policyDocument": {"Version": "2012-10-17", "Statement": statements(&[
-            ("Allow", "GET/users"), ("Allow", "GET/users/*"), ("Deny", "GET/users/*/*"),
-        ])},
+        "policyDocument": {"Version": "2012-10-17", "Statement": [
+            statement("Allow", &["GET/users"]), statement("Allow", &["GET/users/*"]), statement("Deny", &denied_paths),
+        ]},
         "context": context(),
     });
     let event = rest_event("GET/users/7");

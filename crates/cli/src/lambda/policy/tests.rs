@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use symbolon_domain::authorizer::{RouteDeclaration, Routes};
+use symbolon_domain::authorizer::{GatewayPath, RouteDeclaration, Routes};
 
 use super::*;
 
@@ -78,7 +78,9 @@ fn a_policy_has_a_statement_for_each_route() {
     ]);
     let (policy, lets) = policy("GET/users/7", Some(("ANY", "/users/{id}")), true, &routes);
     let allow = |resource: &str| json!({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": [format!("{STAGE}/{resource}")]});
-    let deny = json!({"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [format!("{STAGE}/*/users/*/*")]});
+    let unsafe_paths = UNSAFE.iter().map(|glob| format!("{STAGE}/*/{glob}"));
+    let denied: Vec<String> = std::iter::once(format!("{STAGE}/*/users/*/*")).chain(unsafe_paths).collect();
+    let deny = json!({"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": denied});
     let statements = [allow("GET/users"), allow("*/users/*"), allow("GET/"), deny];
     assert_eq!((policy, lets), (json!({"Version": "2012-10-17", "Statement": statements}), true));
 }
@@ -163,6 +165,79 @@ fn refused_routes_under_an_allowed_wildcard_stay_closed() {
             assert!(!opens(&policy, request), "{request} {policy}");
         }
     }
+}
+
+/// Z7, Z8: a kept policy opens no path that is denied whoever asks, since what is behind the gateway may take it for a refused one.
+#[test]
+fn unsafe_paths_stay_closed() {
+    let routes = verdicts(&[
+        ("GET", "/users/{id}", true),
+        ("GET", "/files/{path+}", true),
+        ("GET", "/files/secret", false),
+        ("GET", "/.well-known/about", true),
+        ("GET", "/admin", false),
+    ]);
+    for asked in [("GET/files/a/b", "/files/{path+}"), ("GET/users/7", "/users/{id}")] {
+        let (policy, lets) = policy(asked.0, Some(("GET", asked.1)), true, &routes);
+        assert!(lets, "{asked:?}");
+        for path in [
+            "/files/../admin",
+            "/files/%2e%2e/admin",
+            "/files/.%2e/admin",
+            "/files/..%2fadmin",
+            "/files/..%5Cadmin",
+            "/files//x",
+            "/files/x//",
+            "//files/x",
+            "/files/x/../secret",
+            "/files/./secret",
+            "/files/x/.",
+            "/files/x/..",
+            "/files/a;b",
+            "/files/..;/admin",
+            "/files/a%3Bb",
+            "/files/a\\b",
+            "/files/%00",
+            "/files/a%0d%0ab",
+            "/files/a%1fb",
+            "/files/...",
+            "/files/.%20/x",
+            "/files/a%2fb",
+            "/files/a%2Fb",
+            "/users/..",
+            "/users/..%2fadmin",
+            "/users/a%2fb",
+            "/users/%252f",
+            "/users/%255c",
+            "/users/7;x",
+        ] {
+            assert!(GatewayPath::parse(path).is_err(), "{path} is unsafe");
+            assert!(!opens(&policy, &format!("GET{path}")), "{path} {policy}");
+        }
+        for path in [
+            "/files/a.b/c..d",
+            "/files/.hidden",
+            "/files/x.",
+            "/users/a%20b",
+            "/users/100%25",
+            "/files/a:b@c,d~e",
+            "/users/ada.lovelace",
+            "/.well-known/about",
+        ] {
+            assert!(
+                GatewayPath::parse(path).is_ok() && opens(&policy, &format!("GET{path}")),
+                "{path} {policy}"
+            );
+        }
+    }
+    // What is denied although it could be read in one way only.
+    for request in ["GET/users/a%2eb", "GET/users/..a"] {
+        let (policy, lets) = policy(request, Some(("GET", "/users/{id}")), true, &routes);
+        assert!(!lets && !opens(&policy, request), "{request}");
+    }
+    let plain = verdicts(&[("GET", "/users", true)]);
+    let (policy, _) = policy("GET/users", Some(("GET", "/users")), true, &plain);
+    assert!(!policy.to_string().contains("Deny"), "a policy without wildcards opens no more than it says");
 }
 
 /// Z7: a wide route that could be told only together with what is refused is left out, unless it was asked for.
