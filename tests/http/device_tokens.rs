@@ -1,4 +1,5 @@
-//! Device tokens and licences over HTTP (D1–D12, L1–L5). Who signs in elsewhere is in [`external`].
+//! Device tokens and licences over HTTP (D1–D12, L1–L5). Who signs in elsewhere is in [`external`], what happens in
+//! between in [`meanwhile`].
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::support::{
 };
 
 mod external;
+mod meanwhile;
 
 pub(super) const ADA: &str = "ada@example.org";
 pub(super) const DEVICE: &str = "adas-laptop-7f3a";
