@@ -1,6 +1,6 @@
 //! `symbolon authorize`: what Amazon API Gateway would be told about an event, of each of the three kinds (Z7, Z9).
 
-use std::fs;
+use std::{fs, path::Path};
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -9,7 +9,7 @@ use super::commands::json as printed;
 use crate::support::{
     Binary,
     Engine::{self, Dynamodb, Postgres, Sqlite},
-    Home, command_of,
+    Home, Host as _, PASSWORD, command_of, token_in,
 };
 
 const ADA: &str = "ada@example.org";
@@ -183,6 +183,51 @@ async fn keys_count_as_they_do_over_http(#[values(Sqlite, Postgres, Dynamodb)] o
     ada.call("DELETE", &format!("/v1/api-keys/{}", issued.text("id"))).send().await.expect(204);
     let no = decide(at, &http_event(&headers, "203.0.113.9", "/notes/7"), &[key.as_str()]);
     assert_eq!((no.code, &no.explanation["reason"]), (Some(1), &json!("revoked")));
+}
+
+/// A file of this repository.
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
+}
+
+/// What is in the first block of the page on gateways that begins so.
+fn block<'a>(page: &'a str, beginning: &str) -> &'a str {
+    page.split_once(beginning).unwrap().1.split_once("\n```").unwrap().0
+}
+
+/// Z7, Z9: the page on gateways has routes, a policy and an event that go together, and says when a token is not looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_on_the_page_works() {
+    let home = Home::on(Sqlite).await;
+    let at = &home;
+    let page = file("docs/gateway.md");
+    let policies = at.directory().join("policies");
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join("page.cedar"), format!("@id{}", block(&page, "```\n@id"))).unwrap();
+    let configuration =
+        block(&page, "```toml\n").replace("/etc/symbolon/authorizer", &policies.display().to_string());
+    fs::write(at.directory().join("symbolon.toml"), configuration).unwrap();
+    let binary = Binary::of(at, &[], &[]);
+    let created = command_of(at, &["account", "create", "--email", ADA, "--role", "superuser"], "");
+    let invitation = token_in(&String::from_utf8(created.stdout).unwrap(), "sym_iv_");
+    let body = json!({"token": invitation, "password": PASSWORD});
+    binary.call("POST", "/v1/invitations/redeem").json(&body).send().await.expect(201);
+    let ada = binary.user(ADA).sign_in().await;
+
+    let example = file("config/examples/authorizer-event.json");
+    let event = example.replace("{{token}}", &ada.token).replace("{{binding}}", &ada.binding);
+    let event: Json = serde_json::from_str(&event).unwrap();
+    let may = decide(at, &event, &[ada.token.as_str(), ada.binding.as_str()]);
+    assert_eq!((may.code, &may.explanation["route"]), (Some(0), &json!("user")));
+    let unfilled = decide(at, &serde_json::from_str(&example).unwrap(), &["{{binding}}"]);
+    assert_eq!((unfilled.code, unfilled.answer), (Some(1), UNAUTHORIZED()));
+
+    let bare =
+        json!({"type": "TOKEN", "authorizationToken": ada.token, "methodArn": format!("{ARN}/GET/users/7")});
+    let output = command_of(at, &["authorize", "--event", "-", "--explain"], &bare.to_string());
+    let complained = String::from_utf8(output.stderr).unwrap();
+    assert!(complained.contains("not in the form `Bearer …`") && complained.contains("no_credential"));
+    assert!(!complained.contains(&ada.token));
 }
 
 /// Z7: what is no event is told apart from a "no", and nothing of it is repeated.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use symbolon::settings::{self, Settings};
+use symbolon_adapters::jwks_http::{Algorithm, IssuerEndpoint, discover};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -82,4 +83,21 @@ async fn who_begins_no_handshake_is_cut_off() {
     let mut stream = plain(&app).await;
     let read = timeout(LONG, stream.read(&mut [0; 16])).await.expect("it is left waiting");
     assert_eq!(read.unwrap_or(0), 0);
+}
+
+/// C57: whose certificate nobody here trusts is told apart from who is not there.
+#[tokio::test]
+async fn an_untrusted_certificate_is_told_as_one() {
+    let identity = Identity::of(&["localhost"]);
+    let app = TestApp::with(Sqlite, |settings| configure(&identity, settings)).await;
+    let endpoint = IssuerEndpoint {
+        issuer: app.url.replace("http://127.0.0.1", "https://localhost"),
+        jwks_uri: None,
+        algorithms: Algorithm::ALL.to_vec(),
+    };
+    let why = discover(&endpoint).await.err().unwrap().to_string();
+    assert!(why.contains("its certificate is not trusted"), "{why}");
+    app.stop().await;
+    let why = discover(&endpoint).await.err().unwrap().to_string();
+    assert!(why.contains("it cannot be reached"), "{why}");
 }

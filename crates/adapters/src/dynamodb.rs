@@ -261,7 +261,9 @@ impl OpenError {
 
     fn store(table: &str, error: StoreError) -> Self {
         let (detail, fault) = match error {
-            StoreError::Unavailable(source) => (source.to_string(), StoreFault::Unreachable),
+            StoreError::Unavailable(source) | StoreError::Elsewhere(source) => {
+                (source.to_string(), StoreFault::Unreachable)
+            }
             StoreError::Busy => (error.to_string(), StoreFault::Busy),
             StoreError::Corrupt(_) => (error.to_string(), StoreFault::Damaged),
         };

@@ -144,7 +144,7 @@ impl LicenseSource for LicensesHttp {
         // Whoever waits for another's answer waits no longer than for one of their own.
         let answered =
             tokio::time::timeout(self.options.timeout, self.remembered(question, product, now)).await;
-        answered.unwrap_or_else(|_| Err(too_slow())).map_err(StoreError::unavailable)
+        answered.unwrap_or_else(|_| Err(too_slow())).map_err(StoreError::elsewhere)
     }
 }
 

@@ -26,6 +26,10 @@ use crate::{CommandError, CommandResult};
 /// The longest event that is looked at, in bytes.
 const LONGEST: u64 = 1024 * 1024;
 
+/// Why something was shown and there is `no_credential` all the same.
+const NO_BEARER: &str =
+    "the event's authorization is not in the form `Bearer …`, so nothing of it was looked at";
+
 /// How an answer came about. The credential is no part of it.
 #[derive(Debug, Serialize)]
 struct Explanation {
@@ -59,6 +63,9 @@ pub async fn run(
     let decision = service.authorizer.decide(&event.request(), &operator(service)).await?;
     let answered = answer(&event, &decision, &service.authorizer).map_err(AuthorizeError::from)?;
     let explanation = explain(&decision, answered.lets_through);
+    if arguments.explain && event.is_without_bearer() {
+        output.notice(NO_BEARER)?;
+    }
     match (arguments.explain, output.format()) {
         (false, _) => output.json(&answered.answer)?,
         (true, OutputFormat::Json) => {

@@ -160,7 +160,7 @@ impl Given {
     /// What is wrong, which is always an outage.
     async fn fault(&self) -> String {
         match self.source.best(&ada(), None, now()).await {
-            Err(StoreError::Unavailable(source)) => {
+            Err(StoreError::Elsewhere(source)) => {
                 let fault = source.to_string();
                 assert!(!fault.contains("canary"), "{fault}");
                 fault

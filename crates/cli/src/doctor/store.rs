@@ -55,6 +55,7 @@ pub(super) fn unusable(settings: &Settings, error: &StoreError) -> Check {
     let fault = match error {
         StoreError::Busy => StoreFault::Busy,
         StoreError::Corrupt(_) => StoreFault::Damaged,
+        StoreError::Elsewhere(_) => StoreFault::Other,
         StoreError::Unavailable(_) if is_file => StoreFault::Other,
         StoreError::Unavailable(_) => StoreFault::Unreachable,
     };

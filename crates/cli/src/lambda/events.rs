@@ -23,7 +23,7 @@ pub(super) const UNNAMED_STAGE: &str = "$default";
 pub struct AuthorizerEvent {
     /// Who asks.
     pub front: Front,
-    credential: Option<SecretString>,
+    shown: Shown,
     binding: Option<SecretString>,
     device_id: Option<SecretString>,
     method: String,
@@ -39,6 +39,14 @@ pub enum Front {
     Rest(MethodArn),
     /// An HTTP API: it wants a yes or a no.
     Http,
+}
+
+/// What an `Authorization` header has.
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    Bearer(SecretString),
+    Other,
 }
 
 /// A text that is no such event. Nothing of the text is repeated: a token may be in it.
@@ -76,7 +84,10 @@ impl AuthorizerEvent {
     #[must_use]
     pub fn request(&self) -> GatewayRequest<'_> {
         GatewayRequest {
-            credential: self.credential.as_ref(),
+            credential: match &self.shown {
+                Shown::Bearer(credential) => Some(credential),
+                Shown::Nothing | Shown::Other => None,
+            },
             binding: self.binding.as_ref(),
             device_id: self.device_id.as_ref().map(SecretString::expose_secret),
             method: &self.method,
@@ -86,11 +97,17 @@ impl AuthorizerEvent {
         }
     }
 
+    /// Is something shown that is not in the form `Bearer …`, and so no credential?
+    #[must_use]
+    pub const fn is_without_bearer(&self) -> bool {
+        matches!(self.shown, Shown::Other)
+    }
+
     /// One header is all that there is: no binding, no device, and neither host nor address (Z9).
     fn of_token(event: &TokenEvent) -> Result<Self, EventError> {
         let arn = MethodArn::parse(&event.method_arn).ok_or(EventError::MethodArn)?;
         Ok(Self {
-            credential: event.authorization_token.as_deref().and_then(bearer),
+            shown: Shown::of(event.authorization_token.as_deref()),
             binding: None,
             device_id: None,
             method: arn.method().to_owned(),
@@ -109,7 +126,7 @@ impl AuthorizerEvent {
         let headers = Headers::of_rest(event.headers, event.multi_value_headers);
         let source_ip = event.request_context.identity.source_ip;
         Ok(Self {
-            credential: headers.only("authorization").and_then(bearer),
+            shown: Shown::of(headers.only("authorization")),
             binding: headers.secret("symbolon-binding"),
             device_id: headers.secret("symbolon-device"),
             method: arn.method().to_owned(),
@@ -125,13 +142,23 @@ impl AuthorizerEvent {
         let RequestedOverHttp { method, source_ip } = event.request_context.http;
         Self {
             front: Front::Http,
-            credential: headers.only("authorization").and_then(bearer),
+            shown: Shown::of(headers.only("authorization")),
             binding: headers.secret("symbolon-binding"),
             device_id: headers.secret("symbolon-device"),
             method,
             path: without_stage(&event.raw_path, &event.request_context.stage).replace('?', "%3F"),
             host: headers.host(event.request_context.domain_name),
             source_ip: source_ip.and_then(|address| address.parse().ok()),
+        }
+    }
+}
+
+impl Shown {
+    fn of(header: Option<&str>) -> Self {
+        match header.map(bearer) {
+            None => Self::Nothing,
+            Some(Some(credential)) => Self::Bearer(credential),
+            Some(None) => Self::Other,
         }
     }
 }

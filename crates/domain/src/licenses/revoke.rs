@@ -25,7 +25,8 @@ pub enum RevokeLicenseError {
 }
 
 impl Licenses {
-    /// Ends a licence, and with it the device tokens that were given for it. One that has ended already stays so.
+    /// Ends a licence, and with it the device tokens that were given for it. One that has ended already stays so. Whose it is
+    /// is not asked: licences are sold, and every administrator sees to them, whatever the role of who holds them.
     ///
     /// # Errors
     /// See [`RevokeLicenseError`].

@@ -282,7 +282,7 @@ fn fail_all(batch: Vec<Waiting>, error: StoreError) {
                 Some(shared) => StoreError::unavailable(Shared(Arc::clone(&shared.0))),
                 None => StoreError::Busy,
             },
-            StoreError::Busy => StoreError::Busy,
+            StoreError::Busy | StoreError::Elsewhere(_) => StoreError::Busy,
             StoreError::Corrupt(what) => StoreError::corrupt(what),
         };
         waiting.answer(Err(error));

@@ -99,18 +99,21 @@ fn an_http_event_has_its_path_behind_the_stage() {
 /// Z7: two of a header, another scheme, or nothing behind it: there is no credential then.
 #[test]
 fn what_is_not_one_bearer_token_is_none() {
-    for values in [
-        json!(["Bearer one", "Bearer two"]),
-        json!([]),
-        json!(["Basic YTpi"]),
-        json!(["Bearer"]),
-        json!(["Bearer "]),
-        json!(["one"]),
+    for (values, is_other) in [
+        (json!(["Bearer one", "Bearer two"]), false),
+        (json!([]), false),
+        (json!(["Basic YTpi"]), true),
+        (json!(["Bearer"]), true),
+        (json!(["Bearer "]), true),
+        (json!(["one"]), true),
     ] {
         let mut event = rest();
         event["multiValueHeaders"]["Authorization"] = values.clone();
-        assert_eq!(shown(&parse(&event).unwrap().request())[0], None, "{values}");
+        let event = parse(&event).unwrap();
+        assert_eq!(shown(&event.request())[0], None, "{values}");
+        assert_eq!(event.is_without_bearer(), is_other, "{values}");
     }
+    assert!(!parse(&rest()).unwrap().is_without_bearer());
     let mut event = rest();
     event["multiValueHeaders"]["authorization"] = json!(["Bearer two"]);
     assert_eq!(shown(&parse(&event).unwrap().request())[0], None);
