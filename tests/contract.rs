@@ -393,6 +393,7 @@ macro_rules! every_suite {
             a_message_ends_the_wait,
             the_wait_ends_without_a_message,
             a_message_that_came_before_the_wait_ends_it,
+            a_message_that_only_accounts_get_wakes_nobody,
         }
         $crate::contract::suite! { $open, audit:
             an_event_is_read_as_it_was_written,

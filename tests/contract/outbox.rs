@@ -5,7 +5,9 @@ use std::time::Duration;
 use symbolon_domain::{
     effects::Effects,
     id::MessageId,
-    outbox::{Backlog, FinishMessage, Lease, LeaseMessages, LeasedMessage, MessageState, NewMessage},
+    outbox::{
+        Backlog, FinishMessage, Lease, LeaseMessages, LeasedMessage, MessageKind, MessageState, NewMessage,
+    },
     page::PageRequest,
 };
 use tokio::time::timeout;
@@ -102,6 +104,16 @@ pub(crate) async fn a_message_ends_the_wait(stores: &Stores) {
 pub(crate) async fn the_wait_ends_without_a_message(stores: &Stores) {
     stores.outbox.wait(Duration::from_millis(1)).await;
     stores.outbox.wait(Duration::ZERO).await;
+}
+
+/// C9: it is delivered all the same, at the worker's next look.
+pub(crate) async fn a_message_that_only_accounts_get_wakes_nobody(stores: &Stores) {
+    for kind in [MessageKind::RecoveryCode, MessageKind::RecoveryLink, MessageKind::SignInLocked] {
+        write(stores, vec![NewMessage { kind, ..message(at(0)) }]).await;
+        let woken = timeout(Duration::from_millis(200), stores.outbox.wait(FOREVER)).await;
+        assert!(woken.is_err(), "{kind:?}");
+    }
+    assert_eq!(lease(stores, leasing([1; 16])).await.len(), 3);
 }
 
 /// M1: a message that comes between a worker's look and its wait is not overlooked.

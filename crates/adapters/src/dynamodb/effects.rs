@@ -15,7 +15,10 @@ use super::{
 
 pub(super) fn write(transaction: &mut Transaction, effects: &Effects) {
     for message in &effects.messages {
-        transaction.put_message(self::message(message));
+        transaction.put(self::message(message));
+        if message.kind.wakes_workers() {
+            transaction.wake_outbox();
+        }
     }
     for event in &effects.events {
         write_event(transaction, event);

@@ -60,7 +60,7 @@ impl Written {
 #[derive(Default)]
 pub(super) struct Transaction {
     actions: Vec<Action>,
-    brings_message: bool,
+    wakes_outbox: bool,
 }
 
 enum Action {
@@ -106,10 +106,9 @@ impl Transaction {
         self.actions.push(Action::Check(key, condition));
     }
 
-    /// Writes a message: the workers of this node are to be woken.
-    pub(super) fn put_message(&mut self, item: Item) {
-        self.put(item);
-        self.brings_message = true;
+    /// The workers of this node are to be woken when it is done.
+    pub(super) fn wake_outbox(&mut self) {
+        self.wakes_outbox = true;
     }
 }
 
@@ -156,7 +155,7 @@ impl DynamoStore {
             drop(permit);
             match answer {
                 Ok(_) => {
-                    if transaction.brings_message {
+                    if transaction.wakes_outbox {
                         self.arrivals.notify_one();
                     }
                     return Ok(Written::Done);

@@ -39,7 +39,9 @@ async fn write_message(db: &mut Db<'_>, message: &NewMessage) -> Result<(), Fail
         message.expires_at,
     ];
     change(db, sql::outbox::INSERT, values).await?;
-    db.wake_outbox();
+    if message.kind.wakes_workers() {
+        db.wake_outbox();
+    }
     Ok(())
 }
 

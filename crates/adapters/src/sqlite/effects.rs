@@ -29,7 +29,9 @@ fn write_message(write: &Write<'_>, message: &NewMessage) -> Result<(), Failure>
         message.expires_at.micros(),
     ];
     change(write, sql::outbox::INSERT, values)?;
-    write.wake_outbox();
+    if message.kind.wakes_workers() {
+        write.wake_outbox();
+    }
     Ok(())
 }
 

@@ -80,6 +80,13 @@ impl MessageKind {
         }
     }
 
+    /// Does writing one wake a worker? One that an address without an account does not get waits for a worker's next look: whoever asks
+    /// for something right afterwards must not see by the time it takes whether one is being delivered (C9).
+    #[must_use]
+    pub const fn wakes_workers(self) -> bool {
+        !matches!(self, Self::RecoveryCode | Self::RecoveryLink | Self::SignInLocked)
+    }
+
     /// The kind of this name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
