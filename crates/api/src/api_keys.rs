@@ -33,7 +33,7 @@ use crate::{
     Api,
     caller::{Caller, KeyRefreshCookie, cookies, fresh},
     ceremony::{Delivery, PageOrigin, Revealed},
-    fields::{Body, Fault, Parameters},
+    fields::{Body, Fault, Nothing, Parameters, QueryOnly},
     problem::{
         ApiKeyEndManyProblems, ApiKeyEndProblems, ApiKeyListProblems, IssueApiKeyProblems, Problem,
         ProblemType, RefreshProblems, Retry, Slug, VerifyProblems,
@@ -255,6 +255,7 @@ async fn revoke_all(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     uri: Uri,
+    Body(QueryOnly): Body<QueryOnly>,
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let owner = owner(&mut parameters);
@@ -281,6 +282,7 @@ async fn revoke(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     // What is no id is nobody's key.
     let id: ApiKeyId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;

@@ -169,6 +169,11 @@ impl Problem {
         self.kind
     }
 
+    /// Is a parameter of the query among what is wrong?
+    pub(crate) fn is_of_query(&self) -> bool {
+        self.errors.iter().any(|error| matches!(error.place, Place::Parameter(_)))
+    }
+
     /// What caused it.
     pub(crate) fn source(&self) -> Option<&(dyn Error + Send + Sync)> {
         self.source.as_deref()

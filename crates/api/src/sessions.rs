@@ -26,7 +26,7 @@ use crate::{
     Api,
     caller::{Caller, RefreshCookie, cookies},
     ceremony::{Delivery, PageOrigin, SessionBody, session_opened},
-    fields::{Body, Fault, Fields, FromFields, Parameters},
+    fields::{Body, Fault, Fields, FromFields, Nothing, Parameters, QueryOnly},
     problem::{
         EndManyProblems, EndProblems, ListProblems, Problem, ProblemType, RefreshProblems, Slug,
         VerifyProblems,
@@ -223,6 +223,7 @@ async fn revoke_many(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     uri: Uri,
+    Body(QueryOnly): Body<QueryOnly>,
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let keep_current = parameters.optional("keep_current", "`true` or `false` is expected").unwrap_or(false);
@@ -243,6 +244,7 @@ async fn revoke_current(
     State(api): State<Arc<Api>>,
     Extension(origin): Extension<Origin>,
     caller: Caller,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Response, Problem> {
     let SignedIn { account_id, session_id: current, .. } = caller.signed_in;
     api.use_cases.api_keys.end_at_sign_out(account_id, &origin).await?;
@@ -262,6 +264,7 @@ async fn revoke(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Response, Problem> {
     // What is no id is nobody's session.
     let id: SessionId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
