@@ -367,6 +367,21 @@ async fn keys_end_with_their_owners_rights(#[values(Sqlite, Postgres, Dynamodb)]
     assert!(Key::issue(&again, json!({})).await.is_active(&app).await);
 }
 
+/// K11, S10: ending one's own session by its id is signing out, which ends every key; ending another one leaves them.
+#[rstest]
+#[tokio::test]
+async fn ending_another_session_leaves_the_keys(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = start(on).await;
+    let ada = app.user(ADA).sign_up().await;
+    let other = app.user(ADA).sign_in().await;
+    let key = Key::issue(&other, json!({})).await;
+    let path = |session: &SignedIn<'_>| format!("/v1/sessions/{}", session.session_id);
+    ada.call("DELETE", &path(&other)).send().await.expect(204);
+    assert!(!other.is_active().await && key.is_active(&app).await);
+    ada.call("DELETE", &path(&ada)).send().await.expect(204);
+    assert!(!ada.is_active().await && !key.is_active(&app).await);
+}
+
 /// K14: as many verifications as the key's limit says; then 429, until its window ends. Others are not held up.
 #[rstest]
 #[tokio::test]

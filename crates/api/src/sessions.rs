@@ -253,6 +253,8 @@ async fn revoke_current(
 }
 
 /// End one of the caller's sessions.
+///
+/// The one that asks is signed out by it, API keys and all; with another one no key ends.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions", operation_id = "revoke_session",
     security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
@@ -268,8 +270,11 @@ async fn revoke(
 ) -> Result<Response, Problem> {
     // What is no id is nobody's session.
     let id: SessionId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
+    if id == caller.signed_in.session_id {
+        return revoke_current(State(api), Extension(origin), caller, Body(Nothing)).await;
+    }
     api.use_cases.sessions.revoke(&caller.signed_in, id, &origin).await?;
-    Ok(ended(&caller, id == caller.signed_in.session_id))
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Nothing more to say; a browser that has ended its own session loses its cookies.
