@@ -139,6 +139,14 @@ impl Fields {
         }
     }
 
+    /// A member that may not be there, unless it is null.
+    pub(crate) fn refuse(&mut self, name: &'static str, detail: &'static str) -> Option<()> {
+        match self.members.take(name) {
+            None | Some(Value::Null) => Some(()),
+            Some(_) => self.fault(name, Fault::new(Slug::InvalidValue, detail)),
+        }
+    }
+
     /// Whether a member is there, null included.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.members.has(name)
@@ -264,6 +272,13 @@ impl Fields {
             self.errors.push(fault.at(Place::Pointer(self.pointer(name))));
         }
         None
+    }
+
+    /// Notes a fault of one item of a list.
+    pub(crate) fn item_fault(&mut self, name: &str, index: usize, fault: Fault) {
+        let mut list = Self::under(self.pointer(name), Members::default());
+        list.fault::<()>(&index.to_string(), fault);
+        self.take_errors(list.errors);
     }
 
     fn take_errors(&mut self, errors: Vec<FieldError>) {
