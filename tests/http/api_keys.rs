@@ -179,7 +179,8 @@ async fn a_long_life_takes_a_role_and_a_fresh_sign_in(#[values(Sqlite, Postgres,
     let ada = app.user(ADA).sign_up().await;
     let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
     let long = || json!({"expires_in": 90 * DAY, "refreshable": false});
-    try_issue(&ada, long()).await.expect(403);
+    let denied = try_issue(&ada, long()).await.expect(403);
+    assert_eq!((denied.slug(), denied.errors()[0].1.as_str()), ("access_denied", "/expires_in"));
     assert_eq!(
         try_issue(&staff, json!({"expires_in": 31 * DAY})).await.expect(400).errors()[0].1,
         "/expires_in"

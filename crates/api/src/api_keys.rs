@@ -36,7 +36,7 @@ use crate::{
     fields::{Body, Fault, Nothing, Parameters, QueryOnly},
     problem::{
         ApiKeyEndManyProblems, ApiKeyEndProblems, ApiKeyListProblems, IssueApiKeyProblems, Problem,
-        ProblemType, RefreshProblems, Retry, Slug, VerifyProblems,
+        ProblemType, RefreshProblems, Retry, Slug, VerifyProblems, whole_seconds,
     },
 };
 
@@ -352,7 +352,15 @@ impl From<IssueApiKeyError> for Problem {
     fn from(error: IssueApiKeyError) -> Self {
         match error {
             IssueApiKeyError::Denied => Self::new(ProblemType::AccessDenied),
-            IssueApiKeyError::Full { .. } => Self::new(ProblemType::TooManyKeys),
+            error @ IssueApiKeyError::LongLived => {
+                let fault = Fault::new(Slug::InvalidValue, error.to_string());
+                Self::new(ProblemType::AccessDenied).blaming("/expires_in", fault)
+            }
+            IssueApiKeyError::Full { retry_after: Some(wait) } => {
+                Self::new(ProblemType::TooManyKeys).retry(Retry::After(whole_seconds(wait)))
+            }
+            IssueApiKeyError::Full { retry_after: None } => Self::new(ProblemType::TooManyKeys)
+                .detailed("An account with your role may have none (`max.api_key`).".to_owned()),
             IssueApiKeyError::Access(error) => error.into(),
             IssueApiKeyError::Hash(error) => error.into(),
             IssueApiKeyError::Seal(error) => Self::internal(error),

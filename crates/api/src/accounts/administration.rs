@@ -330,13 +330,13 @@ impl From<AdministerError> for Problem {
     fn from(error: AdministerError) -> Self {
         match error {
             AdministerError::NotFound => Self::new(ProblemType::NotFound),
-            AdministerError::Refused(refusal) => Self::new(match refusal {
-                AdministrationRefusal::InsufficientRole | AdministrationRefusal::OwnAccount => {
-                    ProblemType::AccessDenied
-                }
-                AdministrationRefusal::LastSuperuser => ProblemType::LastSuperuser,
-                AdministrationRefusal::Compromised => ProblemType::AccountCompromised,
-            }),
+            AdministerError::Refused(refusal) => match refusal {
+                AdministrationRefusal::InsufficientRole => Self::new(ProblemType::AccessDenied),
+                AdministrationRefusal::OwnAccount => Self::new(ProblemType::AccessDenied)
+                    .detailed("Nobody does this to their own account.".to_owned()),
+                AdministrationRefusal::LastSuperuser => Self::new(ProblemType::LastSuperuser),
+                AdministrationRefusal::Compromised => Self::new(ProblemType::AccountCompromised),
+            },
             AdministerError::Store(error) => error.into(),
         }
     }
