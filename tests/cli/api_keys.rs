@@ -118,7 +118,7 @@ async fn what_an_operator_asks_for_keeps_to_the_ceilings(#[values(Sqlite, Postgr
         (["--expires-in", "0s"], "--expires-in: from 1s"),
         (["--not-before", "15m"], "--not-before: it must be shorter"),
         (["--refresh-expires-in", "31d"], "--refresh-expires-in: from 1s to 2592000s"),
-        (["--scope", "symbolon:admin"], "--scope: scopes `symbolon:*` are never given"),
+        (["--scope", "symbolon:admin"], "--scope: what begins with `symbolon:` is never given"),
         (["--name", ""], "--name is empty"),
     ] {
         let said = refused(at, &[&ASKED[..], &wrong].concat(), "");

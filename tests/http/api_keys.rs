@@ -144,7 +144,7 @@ async fn what_cannot_be_issued_is_named(#[values(Sqlite, Postgres, Dynamodb)] on
         "/rate_limit/window",
         "/refresh_expires_in",
         "/role",
-        "/scopes",
+        "/scopes/0",
         "/subject",
     ];
     assert_eq!(pointers, expected);
@@ -156,7 +156,7 @@ async fn what_cannot_be_issued_is_named(#[values(Sqlite, Postgres, Dynamodb)] on
         (json!({"refresh_expires_in": 0}), "/refresh_expires_in"),
         (json!({"refreshable": false, "refresh_expires_in": 60}), "/refresh_expires_in"),
         (json!({"issuer": "x".repeat(257)}), "/issuer"),
-        (json!({"scopes": ["a", "a"]}), "/scopes"),
+        (json!({"scopes": ["a", "a"]}), "/scopes/1"),
     ] {
         let refused = try_issue(&ada, wrong).await.expect(400);
         assert_eq!(refused.errors().first().unwrap().1, pointer);
@@ -179,7 +179,8 @@ async fn a_long_life_takes_a_role_and_a_fresh_sign_in(#[values(Sqlite, Postgres,
     let ada = app.user(ADA).sign_up().await;
     let staff = app.signed_in_as("staff@example.org", Role::Staff).await;
     let long = || json!({"expires_in": 90 * DAY, "refreshable": false});
-    try_issue(&ada, long()).await.expect(403);
+    let denied = try_issue(&ada, long()).await.expect(403);
+    assert_eq!((denied.slug(), denied.errors()[0].1.as_str()), ("access_denied", "/expires_in"));
     assert_eq!(
         try_issue(&staff, json!({"expires_in": 31 * DAY})).await.expect(400).errors()[0].1,
         "/expires_in"
@@ -365,6 +366,21 @@ async fn keys_end_with_their_owners_rights(#[values(Sqlite, Postgres, Dynamodb)]
     assert!(!keys[0].is_active(&app).await, "an unlock gives nothing back");
     let again = app.user("bob@example.org").sign_in().await;
     assert!(Key::issue(&again, json!({})).await.is_active(&app).await);
+}
+
+/// K11, S10: ending one's own session by its id is signing out, which ends every key; ending another one leaves them.
+#[rstest]
+#[tokio::test]
+async fn ending_another_session_leaves_the_keys(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = start(on).await;
+    let ada = app.user(ADA).sign_up().await;
+    let other = app.user(ADA).sign_in().await;
+    let key = Key::issue(&other, json!({})).await;
+    let path = |session: &SignedIn<'_>| format!("/v1/sessions/{}", session.session_id);
+    ada.call("DELETE", &path(&other)).send().await.expect(204);
+    assert!(!other.is_active().await && key.is_active(&app).await);
+    ada.call("DELETE", &path(&ada)).send().await.expect(204);
+    assert!(!ada.is_active().await && !key.is_active(&app).await);
 }
 
 /// K14: as many verifications as the key's limit says; then 429, until its window ends. Others are not held up.

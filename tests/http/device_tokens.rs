@@ -437,7 +437,7 @@ async fn licenses_are_administered(#[values(Sqlite, Postgres, Dynamodb)] on: Eng
         (json!({"expires_in": 4_000_000_000_u64}), "/expires_in"),
         (json!({"seats": 0}), "/seats"),
         (json!({"seats": 1_001}), "/seats"),
-        (json!({"entitlements": ["a b"]}), "/entitlements"),
+        (json!({"entitlements": ["export", "a b"]}), "/entitlements/1"),
         (json!({"price": 7}), "/price"),
     ] {
         let refused = grant(&root, wrong).await.expect(400);

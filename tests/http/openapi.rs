@@ -1,6 +1,7 @@
 //! The OpenAPI document and its page: complete, and from this service alone.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use symbolon_domain::actor::Role;
 
 use crate::support::{Engine, TestApp};
 
@@ -33,6 +34,35 @@ async fn every_operation_is_described() {
             }
         }
     }
+}
+
+/// A2: what changes something and takes no body refuses one, and a parameter that it does not know.
+#[tokio::test]
+async fn what_takes_no_body_refuses_one() {
+    let app = TestApp::start(Engine::Sqlite).await;
+    let root = app.signed_in_as("root@example.org", Role::Superuser).await;
+    let document = app.get("/openapi.json").send().await.expect(200).json;
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let bare =
+            item.as_object().unwrap().iter().filter(|(_, operation)| operation["requestBody"].is_null());
+        for (method, _) in bare.filter(|(method, _)| *method != "get") {
+            let filled = path.replace("{id}", &root.account_id).replace("{kid}", &root.account_id);
+            let call = |query: &str| root.call(&method.to_uppercase(), &format!("{filled}{query}"));
+            let refused = call("").json(&json!({"reason": "none"})).send().await.expect(400);
+            assert_eq!(refused.errors()[0].1, "/reason", "{method} {path}");
+            let refused = call("?reason=none").send().await.expect(400);
+            assert_eq!(refused.json["errors"][0]["parameter"], "reason", "{method} {path}");
+            call("").json(&json!(["none"])).send().await.expect(400);
+            call("").body("{").send().await.expect(400);
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 13, "every one of them");
+    let target = app.user("target@example.org").sign_up().await;
+    let lock = format!("/v1/admin/accounts/{}/lock", target.account_id);
+    root.call("POST", &lock).json(&json!({})).send().await.expect(200);
+    assert!(!target.is_active().await && root.is_active().await);
 }
 
 /// C28: the page works with nothing from outside, and lets nothing from outside in.

@@ -243,7 +243,9 @@ impl From<Decision> for AnswerBody {
 impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::NotAboutOneself(_) => Self::new(ProblemType::AccessDenied),
+            AskError::NotAboutOneself(_) => Self::new(ProblemType::AccessDenied).detailed(
+                "Your role lets you ask about yourself only: `actor` is to be your own account.".to_owned(),
+            ),
             AskError::Access(error) => error.into(),
         }
     }

@@ -87,15 +87,20 @@ enum Change<T> {
 impl FromFields for AccountChangeBody {
     fn read(fields: &mut Fields, _: &Api) -> Option<Self> {
         let named = fields.has("name");
-        let new = fields.optional("name", |text| name(&text))?;
+        let new = fields.optional("name", |text| name_or(&text, "a name is expected; null takes it away"))?;
         Some(Self { name: if named { Change::Set(new) } else { Change::Keep } })
     }
 }
 
-/// Reads a name.
+/// Reads a name that need not be given.
 pub(crate) fn name(text: &SecretString) -> Result<Name, Fault> {
+    name_or(text, "a name is expected; leave it out to give none")
+}
+
+/// Reads a name, with what is to be said of an empty one.
+fn name_or(text: &SecretString, of_empty: &'static str) -> Result<Name, Fault> {
     text.expose_secret().parse().map_err(|error| match error {
-        InvalidName::Empty => Fault::new(Slug::Insufficient, "a name is expected; null takes it away"),
+        InvalidName::Empty => Fault::new(Slug::Insufficient, of_empty),
         InvalidName::TooLong => Fault::new(Slug::Overflow, "at most 256 bytes are allowed"),
         InvalidName::Control => Fault::new(Slug::InvalidValue, "control characters are not allowed"),
     })

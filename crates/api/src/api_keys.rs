@@ -33,10 +33,10 @@ use crate::{
     Api,
     caller::{Caller, KeyRefreshCookie, cookies, fresh},
     ceremony::{Delivery, PageOrigin, Revealed},
-    fields::{Body, Fault, Parameters},
+    fields::{Body, Fault, Nothing, Parameters, QueryOnly},
     problem::{
         ApiKeyEndManyProblems, ApiKeyEndProblems, ApiKeyListProblems, IssueApiKeyProblems, Problem,
-        ProblemType, RefreshProblems, Retry, Slug, VerifyProblems,
+        ProblemType, RefreshProblems, Retry, Slug, VerifyProblems, whole_seconds,
     },
 };
 
@@ -255,6 +255,7 @@ async fn revoke_all(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     uri: Uri,
+    Body(QueryOnly): Body<QueryOnly>,
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let owner = owner(&mut parameters);
@@ -281,6 +282,7 @@ async fn revoke(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     // What is no id is nobody's key.
     let id: ApiKeyId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
@@ -350,7 +352,15 @@ impl From<IssueApiKeyError> for Problem {
     fn from(error: IssueApiKeyError) -> Self {
         match error {
             IssueApiKeyError::Denied => Self::new(ProblemType::AccessDenied),
-            IssueApiKeyError::Full { .. } => Self::new(ProblemType::TooManyKeys),
+            error @ IssueApiKeyError::LongLived => {
+                let fault = Fault::new(Slug::InvalidValue, error.to_string());
+                Self::new(ProblemType::AccessDenied).blaming("/expires_in", fault)
+            }
+            IssueApiKeyError::Full { retry_after: Some(wait) } => {
+                Self::new(ProblemType::TooManyKeys).retry(Retry::After(whole_seconds(wait)))
+            }
+            IssueApiKeyError::Full { retry_after: None } => Self::new(ProblemType::TooManyKeys)
+                .detailed("An account with your role may have none (`max.api_key`).".to_owned()),
             IssueApiKeyError::Access(error) => error.into(),
             IssueApiKeyError::Hash(error) => error.into(),
             IssueApiKeyError::Seal(error) => Self::internal(error),

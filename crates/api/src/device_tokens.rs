@@ -28,7 +28,7 @@ use self::{
 use crate::{
     Api,
     caller::holder::TokenHolder,
-    fields::{Body, Parameters},
+    fields::{Body, Nothing, Parameters},
     problem::{
         DeviceTokenClaimProblems, DeviceTokenExchangeProblems, DeviceTokenListProblems,
         DeviceTokenRequestProblems, EndProblems, Problem, ProblemType, Retry, VerifyProblems,
@@ -195,6 +195,7 @@ async fn revoke(
     Extension(origin): Extension<Origin>,
     caller: TokenHolder,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     // What is no id is nobody's token.
     let id: DeviceTokenId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;

@@ -6,22 +6,22 @@
 
 use std::{borrow::Cow, ops::RangeInclusive, sync::Arc};
 
-use axum::{
-    extract::{FromRequest, Request},
-    http::Uri,
-};
+use axum::extract::{FromRequest, Request};
 use secrecy::{ExposeSecret as _, SecretString};
-use symbolon_domain::page::{Cursor, PageRequest};
 
 mod body;
 mod form;
 mod json;
+mod nothing;
 mod numbers;
+mod parameters;
 
 use self::json::{Members, Value};
 pub(crate) use self::{
     body::{ReadingBody, collect},
     form::Form,
+    nothing::{Nothing, QueryOnly},
+    parameters::Parameters,
 };
 use crate::{
     Api,
@@ -35,18 +35,21 @@ const MOST_FAULTS: usize = 64;
 pub(crate) trait FromFields: Sized {
     /// Whether no body at all stands for an empty object.
     const MAY_BE_ABSENT: bool = false;
+    /// Whether the handler reads the query by itself. For all others there is no parameter that they know.
+    const HAS_QUERY: bool = false;
 
     /// Takes every member it knows; none when a fault was found on the way.
     fn read(fields: &mut Fields, api: &Api) -> Option<Self>;
 }
 
-/// Extracts a [`FromFields`] from a request's body.
+/// Extracts a [`FromFields`] from a request's body. One that changes something and has no body has one of [`Nothing`].
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: FromFields> FromRequest<Arc<Api>> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
+        let strays = if T::HAS_QUERY { Vec::new() } else { Parameters::of(request.uri()).faults() };
         let members = match body::read(request, api.settings.body_limit).await? {
             None if T::MAY_BE_ABSENT => Members::default(),
             None => return Err(Problem::at("", Fault::new(Slug::Missing, "a JSON object is required"))),
@@ -54,16 +57,20 @@ impl<T: FromFields> FromRequest<Arc<Api>> for Body<T> {
         };
         let mut fields = Fields::new(members);
         let value = T::read(&mut fields, api);
+        fields.take_errors(strays);
         fields.finish(value).map(Self)
     }
 }
 
 impl<T> Body<T> {
-    /// The body of a question about a token; none where it is malformed, which is a token that does not count.
+    /// The body of a question about a token; none where it is malformed, which is a token that does not count. A parameter
+    /// that is not known says nothing about the token.
     pub(crate) fn shown(body: Result<Self, Problem>) -> Result<Option<T>, Problem> {
         match body {
             Ok(Self(body)) => Ok(Some(body)),
-            Err(problem) if problem.kind() == ProblemType::InvalidRequest => Ok(None),
+            Err(problem) if problem.kind() == ProblemType::InvalidRequest && !problem.is_of_query() => {
+                Ok(None)
+            }
             Err(problem) => Err(problem),
         }
     }
@@ -129,6 +136,14 @@ impl Fields {
         match self.members.take(name) {
             None | Some(Value::Null) => Some(None),
             Some(value) => self.text(name, value, read).map(Some),
+        }
+    }
+
+    /// A member that may not be there, unless it is null.
+    pub(crate) fn refuse(&mut self, name: &'static str, detail: &'static str) -> Option<()> {
+        match self.members.take(name) {
+            None | Some(Value::Null) => Some(()),
+            Some(_) => self.fault(name, Fault::new(Slug::InvalidValue, detail)),
         }
     }
 
@@ -259,6 +274,13 @@ impl Fields {
         None
     }
 
+    /// Notes a fault of one item of a list.
+    pub(crate) fn item_fault(&mut self, name: &str, index: usize, fault: Fault) {
+        let mut list = Self::under(self.pointer(name), Members::default());
+        list.fault::<()>(&index.to_string(), fault);
+        self.take_errors(list.errors);
+    }
+
     fn take_errors(&mut self, errors: Vec<FieldError>) {
         let room = MOST_FAULTS.saturating_sub(self.errors.len());
         self.errors.extend(errors.into_iter().take(room));
@@ -325,75 +347,4 @@ where
         };
         Fault::new(slug, error.to_string())
     })
-}
-
-/// The parameters of a query, read like the members of a body.
-pub(crate) struct Parameters {
-    pairs: Vec<(String, String)>,
-    errors: Vec<FieldError>,
-}
-
-impl Parameters {
-    /// Of this request.
-    pub(crate) fn of(uri: &Uri) -> Self {
-        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
-        Self { pairs: pairs.map(|query| query.0).unwrap_or_default(), errors: Vec::new() }
-    }
-
-    /// A parameter that may be absent.
-    pub(crate) fn optional<T: std::str::FromStr>(
-        &mut self,
-        name: &'static str,
-        detail: &'static str,
-    ) -> Option<T> {
-        self.parsed(name, detail, |value| value.parse().ok())
-    }
-
-    /// A parameter that may be absent, and that this function reads.
-    pub(crate) fn parsed<T>(
-        &mut self,
-        name: &'static str,
-        detail: &'static str,
-        read: impl FnOnce(String) -> Option<T>,
-    ) -> Option<T> {
-        let mut values: Vec<String> =
-            self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value).collect();
-        match (values.pop(), values.is_empty()) {
-            (None, _) => None,
-            (Some(value), true) => read(value).or_else(|| self.fault(name, Slug::InvalidFormat, detail)),
-            (Some(_), false) => {
-                self.fault(name, Slug::InvalidValue, "this parameter is given more than once")
-            }
-        }
-    }
-
-    /// The page of a list that is asked for.
-    pub(crate) fn page(&mut self) -> PageRequest {
-        let limit = self.optional("limit", "a number from 1 to 200 is expected");
-        let after: Option<Cursor> = self.optional("after", "the `next` of an earlier page is expected");
-        if limit.is_some_and(|limit| !(1..=PageRequest::MAX_LIMIT).contains(&limit)) {
-            self.refuse("limit", "a number from 1 to 200 is expected");
-        }
-        PageRequest::new(limit.unwrap_or(PageRequest::DEFAULT_LIMIT), after)
-    }
-
-    /// Notes that a value cannot be accepted.
-    pub(crate) fn refuse(&mut self, name: &'static str, detail: &'static str) {
-        self.fault::<()>(name, Slug::InvalidValue, detail);
-    }
-
-    /// Nothing may be wrong or left over.
-    pub(crate) fn finish(mut self) -> Result<(), Problem> {
-        for (name, _) in std::mem::take(&mut self.pairs) {
-            self.fault::<()>(&name, Slug::InvalidValue, "no such parameter is known here");
-        }
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
-    }
-
-    fn fault<T>(&mut self, name: &str, slug: Slug, detail: &'static str) -> Option<T> {
-        if self.errors.len() < MOST_FAULTS {
-            self.errors.push(Fault::new(slug, detail).at(Place::Parameter(name.to_owned())));
-        }
-        None
-    }
 }

@@ -26,7 +26,7 @@ use crate::{
     accounts::{self, administration},
     caller::administrator::AdministratorCaller,
     ceremony::{self, IdentifierBody, password_fault},
-    fields::{Body, Fault, Fields, FromFields, Parameters},
+    fields::{Body, Fault, Fields, FromFields, Nothing, Parameters},
     problem::{
         AdministratorEndProblems, AdministratorListProblems, InviteProblems, Problem, ProblemType,
         RedeemProblems, Slug,
@@ -215,6 +215,7 @@ async fn withdraw(
     Extension(origin): Extension<Origin>,
     AdministratorCaller(by): AdministratorCaller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     let id = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
     api.use_cases.invitations.withdraw(by, id, &origin).await?;

@@ -24,7 +24,7 @@ use crate::{
     Api,
     api_keys::request::scopes,
     caller::{administrator::AdministratorCaller, holder::TokenHolder},
-    fields::{Body, Fault, Fields, FromFields, Parameters, parsed, sized},
+    fields::{Body, Fault, Fields, FromFields, Nothing, Parameters, parsed, sized},
     problem::{
         LicenseEndProblems, LicenseGrantProblems, LicenseListProblems, OwnLicensesProblems, Problem,
         ProblemType, Slug,
@@ -212,6 +212,7 @@ async fn revoke(
     Extension(origin): Extension<Origin>,
     AdministratorCaller(by): AdministratorCaller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     let id: LicenseId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
     api.use_cases.device_tokens.licenses().revoke(by, id, &origin).await?;

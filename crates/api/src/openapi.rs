@@ -24,7 +24,9 @@ use crate::{
         description = "Accounts, sessions and tokens.\n\nA sign-up or sign-in begins with a password and gives a \
             *pre-authorized* token and a *binding*; a code from the mail then opens a session. Every token counts \
             only together with the binding, in the header `Symbolon-Binding`. Browsers may ask for cookies instead \
-            (`\"delivery\": \"cookies\"`). Errors are RFC 9457 problems.",
+            (`\"delivery\": \"cookies\"`). Errors are RFC 9457 problems.\n\nWhatever changes something refuses members and \
+            parameters that are not described here, with 400; OAuth's endpoints ignore them, as RFC 6749 has it. Where \
+            no body is described, an empty one or an empty JSON object (`{}`) may come.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     tags(

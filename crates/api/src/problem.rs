@@ -136,6 +136,12 @@ impl Problem {
         Self::invalid(vec![fault.at(Place::Pointer(pointer.to_owned()))])
     }
 
+    /// The same problem, which this member of the body is to blame for.
+    pub(crate) fn blaming(mut self, pointer: &str, fault: Fault) -> Self {
+        self.errors.push(fault.at(Place::Pointer(pointer.to_owned())));
+        self
+    }
+
     /// A problem that one header is to blame for.
     pub(crate) fn of_header(kind: ProblemType, name: &str, fault: Fault) -> Self {
         Self { errors: vec![fault.at(Place::Header(name.to_owned()))], ..Self::new(kind) }
@@ -167,6 +173,11 @@ impl Problem {
     /// Which problem it is.
     pub(crate) const fn kind(&self) -> ProblemType {
         self.kind
+    }
+
+    /// Is a parameter of the query among what is wrong?
+    pub(crate) fn is_of_query(&self) -> bool {
+        self.errors.iter().any(|error| matches!(error.place, Place::Parameter(_)))
     }
 
     /// What caused it.

@@ -26,7 +26,7 @@ use crate::{
     Api,
     caller::{Caller, RefreshCookie, cookies},
     ceremony::{Delivery, PageOrigin, SessionBody, session_opened},
-    fields::{Body, Fault, Fields, FromFields, Parameters},
+    fields::{Body, Fault, Fields, FromFields, Nothing, Parameters, QueryOnly},
     problem::{
         EndManyProblems, EndProblems, ListProblems, Problem, ProblemType, RefreshProblems, Slug,
         VerifyProblems,
@@ -223,6 +223,7 @@ async fn revoke_many(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     uri: Uri,
+    Body(QueryOnly): Body<QueryOnly>,
 ) -> Result<Response, Problem> {
     let mut parameters = Parameters::of(&uri);
     let keep_current = parameters.optional("keep_current", "`true` or `false` is expected").unwrap_or(false);
@@ -243,12 +244,14 @@ async fn revoke_current(
     State(api): State<Arc<Api>>,
     Extension(origin): Extension<Origin>,
     caller: Caller,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Response, Problem> {
     end(&api, &caller, caller.signed_in.session_id, &origin).await
 }
 
-/// End one of the caller's sessions. The one that asks takes every API key of its account along, as at
-/// `/v1/sessions/current`.
+/// End one of the caller's sessions.
+///
+/// The one that asks is signed out by it, API keys and all; with another one no key ends.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "sessions", operation_id = "revoke_session",
     security(("session" = [], "binding" = []), ("session_cookie" = [], "binding_cookie" = [])),
@@ -260,6 +263,7 @@ async fn revoke(
     Extension(origin): Extension<Origin>,
     caller: Caller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Response, Problem> {
     // What is no id is nobody's session.
     let id: SessionId = id.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;

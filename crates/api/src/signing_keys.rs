@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     Api,
     caller::administrator::{AdministratorCaller, FreshSuperuser},
-    fields::Parameters,
+    fields::{Body, Nothing, Parameters, QueryOnly},
     problem::{
         AdministratorListProblems, KeyRetirementProblems, KeyRotationProblems, Problem, ProblemType,
         PublicProblems,
@@ -116,6 +116,7 @@ async fn rotate(
     Extension(origin): Extension<Origin>,
     FreshSuperuser(by): FreshSuperuser,
     uri: Uri,
+    Body(QueryOnly): Body<QueryOnly>,
 ) -> Result<(StatusCode, Json<SigningKeyListBody>), Problem> {
     let mut parameters = Parameters::of(&uri);
     let now: Option<bool> = parameters.optional("now", "`true` or `false` is expected");
@@ -140,6 +141,7 @@ async fn retire(
     Extension(origin): Extension<Origin>,
     FreshSuperuser(by): FreshSuperuser,
     Path(kid): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Json<SigningKeyListBody>, Problem> {
     let id = kid.parse().map_err(|_| Problem::new(ProblemType::NotFound))?;
     api.use_cases.signing_keys.retire(id, by.actor(), &origin).await?;

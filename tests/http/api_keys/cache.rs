@@ -30,6 +30,7 @@ async fn the_node_that_ends_a_key_forgets_it_at_once(#[values(Sqlite, Postgres, 
         "one",
         "all",
         "sign_out",
+        "sign_out_by_id",
         "all_sessions",
         "other_sessions",
         "password",
@@ -51,6 +52,11 @@ async fn the_node_that_ends_a_key_forgets_it_at_once(#[values(Sqlite, Postgres, 
             "one" => drop(ada.call("DELETE", &format!("/v1/api-keys/{}", key.id)).send().await.expect(204)),
             "all" => drop(ada.call("DELETE", "/v1/api-keys").send().await.expect(200)),
             "sign_out" => drop(ada.call("DELETE", "/v1/sessions/current").send().await.expect(204)),
+            "sign_out_by_id" => {
+                drop(
+                    ada.call("DELETE", &format!("/v1/sessions/{}", ada.session_id)).send().await.expect(204),
+                );
+            }
             "all_sessions" => drop(ada.call("DELETE", "/v1/sessions").send().await.expect(204)),
             "other_sessions" => {
                 drop(ada.call("DELETE", "/v1/sessions?keep_current=true").send().await.expect(204));

@@ -92,6 +92,8 @@ async fn no_owner_has_more_keys_than_the_cap(#[values(Sqlite, Postgres, Dynamodb
     assert_eq!(issued.len(), 3);
     let refused = answers.into_iter().find(|answer| answer.status == 409).unwrap();
     assert_eq!(refused.slug(), "too_many_keys");
+    // The refresh token lives a day.
+    assert_eq!(refused.header("retry-after"), "86400");
     let rotated = issued[0].refresh(&app).await;
     try_issue(&ada, json!({})).await.expect(409);
     try_issue(&eve, json!({})).await.expect(201);
@@ -100,4 +102,18 @@ async fn no_owner_has_more_keys_than_the_cap(#[values(Sqlite, Postgres, Dynamodb
     try_issue(&ada, json!({})).await.expect(409);
     app.clock.advance(Duration::from_secs(60));
     try_issue(&ada, json!({})).await.expect(201);
+}
+
+/// K12: whose role may have no key is not told to end one, nor to wait.
+#[rstest]
+#[tokio::test]
+async fn a_role_without_keys_is_told_so(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
+    let app = TestApp::with(on, |settings| {
+        settings.access.limits.authenticated = vec!["max.api_key = 0".to_owned().try_into().unwrap()];
+    })
+    .await;
+    let ada = app.user(ADA).sign_up().await;
+    let refused = try_issue(&ada, json!({})).await.expect(409);
+    assert_eq!((refused.slug(), refused.header("retry-after")), ("too_many_keys", ""));
+    assert!(refused.text("detail").contains("`max.api_key`"), "{}", refused.json);
 }

@@ -23,7 +23,7 @@ use super::{AccountBody, AccountChangeBody, Change};
 use crate::{
     Api,
     caller::administrator::AdministratorCaller,
-    fields::{Body, Fault, Fields, FromFields, Parameters, parsed},
+    fields::{Body, Fault, Fields, FromFields, Nothing, Parameters, parsed},
     problem::{
         AccountLockProblems, AccountMarkProblems, AccountRoleProblems, AdministratorChangeProblems,
         AdministratorEndProblems, AdministratorListProblems, AdministratorReadProblems, Problem, ProblemType,
@@ -213,6 +213,7 @@ async fn lock(
     Extension(origin): Extension<Origin>,
     caller: AdministratorCaller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Json<AdministeredAccountBody>, Problem> {
     administer(&api, &caller, &id, AccountChange::Lock, &origin).await
 }
@@ -234,6 +235,7 @@ async fn unlock(
     Extension(origin): Extension<Origin>,
     caller: AdministratorCaller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<Json<AdministeredAccountBody>, Problem> {
     administer(&api, &caller, &id, AccountChange::Unlock, &origin).await
 }
@@ -297,6 +299,7 @@ async fn end_sessions(
     Extension(origin): Extension<Origin>,
     caller: AdministratorCaller,
     Path(id): Path<String>,
+    Body(Nothing): Body<Nothing>,
 ) -> Result<StatusCode, Problem> {
     administer(&api, &caller, &id, AccountChange::EndSessions, &origin).await.map(|_| StatusCode::NO_CONTENT)
 }
@@ -327,13 +330,13 @@ impl From<AdministerError> for Problem {
     fn from(error: AdministerError) -> Self {
         match error {
             AdministerError::NotFound => Self::new(ProblemType::NotFound),
-            AdministerError::Refused(refusal) => Self::new(match refusal {
-                AdministrationRefusal::InsufficientRole | AdministrationRefusal::OwnAccount => {
-                    ProblemType::AccessDenied
-                }
-                AdministrationRefusal::LastSuperuser => ProblemType::LastSuperuser,
-                AdministrationRefusal::Compromised => ProblemType::AccountCompromised,
-            }),
+            AdministerError::Refused(refusal) => match refusal {
+                AdministrationRefusal::InsufficientRole => Self::new(ProblemType::AccessDenied),
+                AdministrationRefusal::OwnAccount => Self::new(ProblemType::AccessDenied)
+                    .detailed("Nobody does this to their own account.".to_owned()),
+                AdministrationRefusal::LastSuperuser => Self::new(ProblemType::LastSuperuser),
+                AdministrationRefusal::Compromised => Self::new(ProblemType::AccountCompromised),
+            },
             AdministerError::Store(error) => error.into(),
         }
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use symbolon_domain::api_keys::{
-    ApiKeyRequest, ApiKeySettings, ApiKeyText, Expectations, InvalidApiKeyText, InvalidLife, InvalidScopes,
-    Life, RateLimit, Scopes, VerifyMode,
+    ApiKeyRequest, ApiKeySettings, ApiKeyText, Expectations, FAMILY_LIFETIME, InvalidApiKeyText, InvalidLife,
+    InvalidScopes, Life, RateLimit, Scopes, VerifyMode,
 };
 use utoipa::ToSchema;
 
@@ -147,7 +147,8 @@ impl FromFields for IssueBody {
         let version = fields.required("version", |text| key_text(&text));
         let refresh = refresh(fields, settings);
         let is_refreshable = !matches!(refresh, Some(None));
-        let life = life(fields, ("expires_in", "not_before"), |expires_in, not_before| {
+        let longest = settings.longest_key_life(is_refreshable);
+        let life = life(fields, ("expires_in", "not_before"), longest, |expires_in, not_before| {
             settings.key_life(expires_in, not_before, is_refreshable)
         });
         let address = fields.optional("ip_address", |text| {
@@ -223,34 +224,43 @@ fn key_text(text: &SecretString) -> Result<ApiKeyText, Fault> {
 
 /// Reads a member that is a list of scopes, or of what has their form.
 pub(crate) fn scopes(fields: &mut Fields, name: &'static str) -> Option<Scopes> {
-    let names = fields.optional_list(name, Scopes::MAX_COUNT, |text| Ok(text.expose_secret().to_owned()))?;
-    match Scopes::try_from(names) {
-        Ok(scopes) => Some(scopes),
-        Err(error) => {
-            let slug = match error {
-                InvalidScopes::TooMany | InvalidScopes::TooLong => Slug::Overflow,
-                InvalidScopes::Format => Slug::InvalidFormat,
-                InvalidScopes::Reserved | InvalidScopes::Duplicate => Slug::InvalidValue,
-            };
-            fields.fault(name, Fault::new(slug, error.to_string()))
+    let names = fields.optional_list(name, Scopes::MAX_COUNT, |text| {
+        let scope = text.expose_secret();
+        Scopes::check(scope).map(|()| scope.to_owned()).map_err(scope_fault)
+    })?;
+    for (index, scope) in names.iter().enumerate() {
+        if names.iter().take(index).any(|other| other == scope) {
+            fields.item_fault(name, index, scope_fault(InvalidScopes::Duplicate));
         }
     }
+    // Each by itself is right, and there are not too many: that one is named twice is all that may be wrong.
+    Scopes::try_from(names).ok()
 }
 
-/// A life in seconds, and the pause at its beginning (K3).
+fn scope_fault(error: InvalidScopes) -> Fault {
+    let slug = match error {
+        InvalidScopes::TooMany | InvalidScopes::TooLong => Slug::Overflow,
+        InvalidScopes::Format => Slug::InvalidFormat,
+        InvalidScopes::Reserved | InvalidScopes::Duplicate => Slug::InvalidValue,
+    };
+    Fault::new(slug, error.to_string())
+}
+
+/// A life in seconds, `longest` at the most, and the pause at its beginning (K3).
 fn life(
     fields: &mut Fields,
     (expires_in, not_before): (&'static str, &'static str),
+    longest: Duration,
     judge: impl FnOnce(Option<u64>, u64) -> Result<Life, InvalidLife>,
 ) -> Option<Life> {
-    let life = fields.optional_number(expires_in, 0..=u64::MAX);
-    let pause = fields.optional_number(not_before, 0..=u64::MAX);
+    let longest = longest.as_secs();
+    let life = fields.optional_number(expires_in, 1..=longest);
+    let pause = fields.optional_number(not_before, 0..=longest.saturating_sub(1));
     let (life, pause) = (life?, pause?);
     match judge(life, pause.unwrap_or(0)) {
         Ok(life) => Some(life),
         Err(error @ InvalidLife::Lifetime { .. }) => {
-            let slug = if life == Some(0) { Slug::InvalidValue } else { Slug::Overflow };
-            fields.fault(expires_in, Fault::new(slug, error.to_string()))
+            fields.fault(expires_in, Fault::new(Slug::Overflow, error.to_string()))
         }
         Err(error @ InvalidLife::NotBefore { .. }) => {
             fields.fault(not_before, Fault::new(Slug::InvalidValue, error.to_string()))
@@ -263,16 +273,14 @@ fn refresh(fields: &mut Fields, settings: &ApiKeySettings) -> Option<Option<Life
     let refreshable = fields.optional_flag("refreshable")?.unwrap_or(true);
     let names = ("refresh_expires_in", "refresh_not_before");
     if refreshable {
-        return life(fields, names, |expires_in, not_before| settings.refresh_life(expires_in, not_before))
-            .map(Some);
+        return life(fields, names, FAMILY_LIFETIME, |expires_in, not_before| {
+            settings.refresh_life(expires_in, not_before)
+        })
+        .map(Some);
     }
-    for name in [names.0, names.1] {
-        if fields.optional_number(name, 0..=u64::MAX)?.is_some() {
-            let detail = "there is no refresh token where `refreshable` is false";
-            return fields.fault(name, Fault::new(Slug::InvalidValue, detail));
-        }
-    }
-    Some(None)
+    let detail = "there is no refresh token where `refreshable` is false";
+    let (lifetime, pause) = (fields.refuse(names.0, detail), fields.refuse(names.1, detail));
+    lifetime.and(pause).map(|()| None)
 }
 
 fn rate_limit(fields: &mut Fields) -> Option<Option<RateLimit>> {

@@ -43,11 +43,6 @@ impl Fields {
             Value::Number(_) => Slug::InvalidValue,
             _ => Slug::InvalidFormat,
         };
-        let detail = match *most {
-            // Whoever reads on has the ceiling.
-            u64::MAX => "a whole number is expected".to_owned(),
-            most => format!("a whole number from {least} to {most} is expected"),
-        };
-        self.fault(name, Fault::new(slug, detail))
+        self.fault(name, Fault::new(slug, format!("a whole number from {least} to {most} is expected")))
     }
 }

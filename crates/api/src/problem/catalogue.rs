@@ -53,7 +53,7 @@ problems! {
     OriginMismatch = "origin_mismatch", FORBIDDEN, "The page may not do this",
         "Cookies count only for requests from this service's own origin, or from one that its operator has listed.";
     AccessDenied = "access_denied", FORBIDDEN, "This is not yours to do",
-        "It takes another role than yours, or is about your own account.";
+        "Your role does not allow it, at all or in this case. `errors` names what is to blame, where that is known.";
     NotLetThrough = "not_let_through", FORBIDDEN, "The request may not pass",
         "No policy lets you make it, or its path can be read in more than one way.";
     NotAGateway = "not_a_gateway", FORBIDDEN, "Only gateways ask this",
@@ -77,7 +77,7 @@ problems! {
     AddressTaken = "address_taken", CONFLICT, "The address has an account",
         "Find it by `GET /v1/admin/accounts?email=`.";
     TooManyKeys = "too_many_keys", CONFLICT, "The account has as many keys as it may",
-        "End one that is not needed any more, or wait until one has expired.";
+        "End one that is not needed any more, or wait until one ends by itself: Retry-After says for how long at least.";
     LastSuperuser = "last_superuser", CONFLICT, "The last superuser stays",
         "Make somebody else a superuser first.";
     AccountCompromised = "account_compromised", CONFLICT, "The account is marked compromised",

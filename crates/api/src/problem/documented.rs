@@ -17,7 +17,7 @@ const COMMON: [ProblemType; 4] = [
     ProblemType::Unavailable,
 ];
 
-/// What an endpoint that reads a body may answer besides.
+/// What an endpoint that reads a body, or sees to it that there is none, may answer besides.
 const BODY: [ProblemType; 4] = [
     ProblemType::InvalidRequest,
     ProblemType::RequestTimeout,
@@ -80,7 +80,7 @@ documented! {
     /// Of changing something as an administrator.
     AdministratorChangeProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound;
     /// Of opening or closing an account.
-    AccountLockProblems = []
+    AccountLockProblems = [BODY]
         Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser AccountCompromised;
     /// Of marking accounts.
     AccountMarkProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied;
@@ -91,15 +91,14 @@ documented! {
     /// Of giving an account a role.
     AccountRoleProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LastSuperuser;
     /// Of ending somebody's sessions.
-    AdministratorEndProblems = [] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound;
+    AdministratorEndProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied NotFound;
     /// Of inviting somebody.
     InviteProblems = [BODY] Unauthorized InvalidToken OriginMismatch AccessDenied AddressTaken;
     /// Of making a signing key.
-    KeyRotationProblems = []
-        InvalidRequest Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied KeyPublished
-        KeysChanged;
+    KeyRotationProblems = [BODY]
+        Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied KeyPublished KeysChanged;
     /// Of retiring a signing key.
-    KeyRetirementProblems = []
+    KeyRetirementProblems = [BODY]
         Unauthorized InvalidToken InsufficientUserAuthentication OriginMismatch AccessDenied NotFound KeysChanged
         LastSigningKey;
     /// Of issuing an API key.
@@ -110,9 +109,9 @@ documented! {
     /// Of listing the API keys of an account.
     ApiKeyListProblems = [] InvalidRequest Unauthorized InvalidToken NotFound;
     /// Of ending one API key.
-    ApiKeyEndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
+    ApiKeyEndProblems = [BODY] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending the API keys of an account.
-    ApiKeyEndManyProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch NotFound;
+    ApiKeyEndManyProblems = [BODY] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of asking for a device token.
     DeviceTokenRequestProblems = [BODY]
         Unauthorized InvalidToken OriginMismatch AnotherUser NotLicensed NoVerifiedEmail TooManyMessages;
@@ -131,12 +130,12 @@ documented! {
     /// Of listing one's own licences.
     OwnLicensesProblems = [] Unauthorized InvalidToken LicensesKeptElsewhere;
     /// Of ending a licence.
-    LicenseEndProblems = []
+    LicenseEndProblems = [BODY]
         Unauthorized InvalidToken OriginMismatch AccessDenied NotFound LicensesKeptElsewhere;
     /// Of ending something of one's own.
-    EndProblems = [] Unauthorized InvalidToken OriginMismatch NotFound;
+    EndProblems = [BODY] Unauthorized InvalidToken OriginMismatch NotFound;
     /// Of ending many things of one's own.
-    EndManyProblems = [] InvalidRequest Unauthorized InvalidToken OriginMismatch;
+    EndManyProblems = [BODY] Unauthorized InvalidToken OriginMismatch;
 }
 
 /// One response per status, with each of its problems as an example.

@@ -260,3 +260,42 @@ async fn a_question_without_an_answer_is_an_outage_or_a_failure() {
     assert_eq!(ask("view", somebody).await.problem(), (503, "unavailable"));
     assert_eq!(ask("change_owner", &own).await.problem(), (500, "internal_error"));
 }
+
+/// K1, K3: what is wrong with a key that is asked for says where it is, and which numbers are right.
+#[tokio::test]
+async fn what_is_wrong_with_a_key_is_told_where_it_is() {
+    let service = Service::new().await;
+    let (bearer, binding, _) = service.signed_in().await;
+    let shown = [("authorization", bearer.as_str()), ("symbolon-binding", binding.as_str())];
+    let huge: Value = serde_json::from_str(&format!("1{}", "0".repeat(40))).unwrap();
+    let (life, pause) =
+        ("a whole number from 1 to 86400 is expected", "a whole number from 0 to 86399 is expected");
+    let refresh = "a whole number from 1 to 2592000 is expected";
+    for (wrong, pointer, detail) in [
+        (json!({"expires_in": -1}), "/expires_in", life),
+        (json!({"expires_in": huge}), "/expires_in", life),
+        (json!({"expires_in": 0}), "/expires_in", life),
+        (json!({"not_before": -5}), "/not_before", pause),
+        (
+            json!({"not_before": 3_600}),
+            "/not_before",
+            "it must be shorter than the life, which is 3600 seconds",
+        ),
+        (json!({"refresh_expires_in": "day"}), "/refresh_expires_in", refresh),
+        (
+            json!({"scopes": ["read", "symbolon:x"]}),
+            "/scopes/1",
+            "what begins with `symbolon:` is never given",
+        ),
+        (json!({"scopes": ["a", "b", "a"]}), "/scopes/2", "it is named twice"),
+        (json!({"scopes": ["x".repeat(129)]}), "/scopes/0", "it is longer than 128 bytes"),
+        (json!({"name": ""}), "/name", "a name is expected; leave it out to give none"),
+    ] {
+        let mut body = json!({"issuer": "i", "audience": "a", "subject": "s", "version": "1"});
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        let answer = service.call("POST /v1/api-keys", &shown, Some(body)).await;
+        assert_eq!(answer.problem(), (400, "invalid_request"), "{wrong}");
+        assert_eq!((answer.text("/errors/0/pointer"), answer.text("/errors/0/detail")), (pointer, detail));
+        assert_eq!(answer.body["errors"].as_array().unwrap().len(), 1, "{wrong}");
+    }
+}

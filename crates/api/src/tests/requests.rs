@@ -51,6 +51,50 @@ async fn every_fault_of_a_body_is_reported_at_once() {
     );
 }
 
+/// A2: what takes no body has none, or an empty object; a parameter that is not known is not passed over.
+#[tokio::test]
+async fn what_is_not_asked_for_is_refused() {
+    let service = Service::new().await;
+    let (bearer, binding, _) = service.signed_in().await;
+    let shown = [("authorization", bearer.as_str()), ("symbolon-binding", binding.as_str())];
+    let sessions = service.call("GET /v1/sessions", &shown, None).await;
+    let own = format!("DELETE /v1/sessions/{}", sessions.text("/items/0/id"));
+    let invalid = (400, "invalid_request");
+    for (line, status) in [
+        ("DELETE /v1/sessions", 204),
+        ("DELETE /v1/sessions/current", 204),
+        (own.as_str(), 204),
+        ("DELETE /v1/api-keys", 200),
+        ("DELETE /v1/api-keys/01010101-0101-0101-0101-010101010101", 204),
+    ] {
+        let answer = service.call(line, &shown, Some(json!({"reason": "none"}))).await;
+        assert_eq!((answer.problem(), answer.text("/errors/0/pointer")), (invalid, "/reason"), "{line}");
+        let answer = service.call(&format!("{line}?reason=none"), &shown, None).await;
+        assert_eq!((answer.problem(), answer.text("/errors/0/parameter")), (invalid, "reason"), "{line}");
+        assert_eq!(service.call(line, &shown, Some(json!([]))).await.problem(), invalid, "{line}");
+        for body in [Some(json!({})), None] {
+            assert_eq!(service.call(line, &shown, body).await.status.as_u16(), status, "{line}");
+        }
+        let nobody = service.call(line, &[], Some(json!({"reason": "none"}))).await;
+        assert_eq!(nobody.problem(), (401, "unauthorized"), "{line}");
+    }
+}
+
+/// A2: a parameter that is not known is told along with what is wrong with the body; no token is inactive because of one.
+#[tokio::test]
+async fn a_parameter_that_is_not_known_is_named() {
+    let service = Service::new().await;
+    let (bearer, binding, _) = service.signed_in().await;
+    let begun = json!({"identifier": {"type": "email", "value": "ada@example.org"}});
+    let question = json!({"access_token": bearer.strip_prefix("Bearer "), "binding": binding});
+    for (line, body) in [("POST /v1/sign-up", begun), ("POST /v1/sessions/verify", question)] {
+        let answer = service.call(&format!("{line}?role=superuser"), &[], Some(body)).await;
+        assert_eq!(answer.problem(), (400, "invalid_request"), "{line}");
+        let errors = answer.body["errors"].as_array().unwrap();
+        assert!(errors.iter().any(|error| error["parameter"] == "role"), "{line} {}", answer.body);
+    }
+}
+
 /// X10: bombs and giants get a 4xx, and none of their text comes back.
 #[tokio::test]
 async fn hostile_bodies_are_refused() {

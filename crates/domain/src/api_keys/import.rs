@@ -107,7 +107,7 @@ impl ApiKeys {
         {
             IssueOutcome::Issued => Ok(Imported::Done(id)),
             IssueOutcome::Denied => Err(IssueApiKeyError::Denied),
-            IssueOutcome::Full { free_at } => Err(IssueApiKeyError::Full { retry_after: free_at.since(now) }),
+            IssueOutcome::Full { free_at } => Err(IssueApiKeyError::full(most, free_at.since(now))),
         }
     }
 

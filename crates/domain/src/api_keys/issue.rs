@@ -61,14 +61,17 @@ impl ApiKeyRequest {
 /// Why no key was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueApiKeyError {
-    /// The access policy, or the owner's role, does not allow it.
+    /// The access policy does not allow it, or the owner may not act.
     #[error("the account may not have this key")]
     Denied,
+    /// It would live over a day, which the owner's role may not have (K3).
+    #[error("a key that lives over a day is for the roles of `api_keys.long_lived_roles`")]
+    LongLived,
     /// The owner has as many live keys as they may (K12).
     #[error("the account has as many keys as it may")]
     Full {
-        /// When one of them ends by itself.
-        retry_after: Duration,
+        /// When one of them ends by itself; none where none is allowed, so that waiting does not help.
+        retry_after: Option<Duration>,
     },
     /// The access policy could not be asked.
     #[error(transparent)]
@@ -82,6 +85,13 @@ pub enum IssueApiKeyError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl IssueApiKeyError {
+    /// All of the keys that the owner may have are there; one ends by itself after so long.
+    pub(super) fn full(most: u32, wait: Duration) -> Self {
+        Self::Full { retry_after: (most > 0).then_some(wait) }
+    }
 }
 
 /// Who is to hold a key, and in which session they ask for it. The hash of its refresh token may take a while: the session
@@ -134,7 +144,8 @@ impl ApiKeys {
         let is_too_long = request.life.is_long() && !self.settings.long_lived_roles.contains(&role);
         if !decision.is_allowed() || is_too_long {
             self.note(Act::API_KEY_ISSUED, "access_denied", actor, origin);
-            return Err(IssueApiKeyError::Denied);
+            let denied = IssueApiKeyError::Denied;
+            return Err(if decision.is_allowed() { IssueApiKeyError::LongLived } else { denied });
         }
         let most = self.most_of(owner).await?;
         let now = self.now();
@@ -149,7 +160,7 @@ impl ApiKeys {
             }
             IssueOutcome::Full { free_at } => {
                 self.note(Act::API_KEY_ISSUED, "too_many", actor, origin);
-                Err(IssueApiKeyError::Full { retry_after: free_at.since(now) })
+                Err(IssueApiKeyError::full(most, free_at.since(now)))
             }
         }
     }

@@ -65,8 +65,13 @@ impl Life {
 }
 
 impl ApiKeySettings {
-    /// The life of a key, in seconds; the usual one where nothing is asked for. One that is refreshed lives no longer than
-    /// its family.
+    /// So long a key may live at the most. One that is refreshed lives no longer than its family.
+    #[must_use]
+    pub fn longest_key_life(&self, is_refreshable: bool) -> Duration {
+        if is_refreshable { self.max_lifetime.min(FAMILY_LIFETIME) } else { self.max_lifetime }
+    }
+
+    /// The life of a key, in seconds; the usual one where nothing is asked for.
     ///
     /// # Errors
     /// It breaks the ceiling, or nothing of it would count.
@@ -76,7 +81,7 @@ impl ApiKeySettings {
         not_before: u64,
         is_refreshable: bool,
     ) -> Result<Life, InvalidLife> {
-        let longest = if is_refreshable { self.max_lifetime.min(FAMILY_LIFETIME) } else { self.max_lifetime };
+        let longest = self.longest_key_life(is_refreshable);
         let usual = self.lifetime.min(longest).as_secs();
         Life::new(expires_in.unwrap_or(usual), not_before, longest)
     }
@@ -132,6 +137,8 @@ mod tests {
         let settings = settings(365 * DAY);
         assert!(settings.key_life(Some(365 * DAY), 0, false).is_ok());
         assert!(settings.key_life(Some(31 * DAY), 0, true).is_err());
+        assert_eq!(settings.longest_key_life(true), FAMILY_LIFETIME);
+        assert_eq!(settings.longest_key_life(false), Duration::from_secs(365 * DAY));
     }
 
     /// K1: something of a life must count.

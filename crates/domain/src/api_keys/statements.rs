@@ -70,23 +70,23 @@ impl From<ApiKeyText> for String {
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Scopes(Vec<String>);
 
-/// The scopes cannot be given to a key.
+/// The scopes, or what has their form, cannot be given.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum InvalidScopes {
     /// More than [`Scopes::MAX_COUNT`].
-    #[error("there are more than 32 scopes")]
+    #[error("there are more than 32")]
     TooMany,
     /// Longer than [`Scopes::MAX_LENGTH`].
-    #[error("a scope is longer than 128 bytes")]
+    #[error("it is longer than 128 bytes")]
     TooLong,
     /// Not a `scope-token` of RFC 6749.
-    #[error("a scope is empty or has characters that RFC 6749 does not allow")]
+    #[error("it is empty, or has characters that a scope does not have (RFC 6749, section 3.3)")]
     Format,
     /// `symbolon:*` is given to clients only (O1).
-    #[error("scopes `symbolon:*` are never given to keys")]
+    #[error("what begins with `symbolon:` is never given")]
     Reserved,
     /// The same one twice.
-    #[error("a scope is named twice")]
+    #[error("it is named twice")]
     Duplicate,
 }
 
@@ -95,6 +95,23 @@ impl Scopes {
     pub const MAX_COUNT: usize = 32;
     /// The longest one, in bytes.
     pub const MAX_LENGTH: usize = 128;
+
+    /// May it stand among scopes?
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(scope: &str) -> Result<(), InvalidScopes> {
+        let is_allowed = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        if scope.len() > Self::MAX_LENGTH {
+            Err(InvalidScopes::TooLong)
+        } else if scope.is_empty() || !scope.bytes().all(is_allowed) {
+            Err(InvalidScopes::Format)
+        } else if scope.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("symbolon:")) {
+            Err(InvalidScopes::Reserved)
+        } else {
+            Ok(())
+        }
+    }
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -128,14 +145,8 @@ impl TryFrom<Vec<String>> for Scopes {
             return Err(InvalidScopes::TooMany);
         }
         for (index, scope) in scopes.iter().enumerate() {
-            let is_allowed = |byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-            if scope.len() > Self::MAX_LENGTH {
-                return Err(InvalidScopes::TooLong);
-            } else if scope.is_empty() || !scope.bytes().all(is_allowed) {
-                return Err(InvalidScopes::Format);
-            } else if scope.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("symbolon:")) {
-                return Err(InvalidScopes::Reserved);
-            } else if scopes.iter().take(index).any(|other| other == scope) {
+            Self::check(scope)?;
+            if scopes.iter().take(index).any(|other| other == scope) {
                 return Err(InvalidScopes::Duplicate);
             }
         }
