@@ -181,13 +181,17 @@ async fn keys_of_another_system_are_taken_over(#[values(Sqlite, Postgres, Dynamo
         "line 2: sha256",
         "line 3: account",
         "line 4: expires_at",
-        "line 5: column",
-        "line 6: column",
+        "line 5: scopes: scopes `symbolon:*` are never given",
+        "line 6: color: no such member",
         "line 7: column",
     ] {
         assert!(said.contains(told), "{told}: {said}");
     }
     assert!(said.contains("6 lines are wrong; nothing was done") && !said.contains("canary"));
+    assert!(
+        refused(at, &import[..5], &line(first, json!({})))
+            .contains("line 1: audience: it is neither in the line")
+    );
     assert_eq!(done(at, &["api-key", "list", ADA], ""), json!([]));
 
     let file = [
