@@ -71,6 +71,10 @@ fn a_readable_master_key_stops_the_start() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("secrets.master_keys") && said.contains("chmod 600"), "{said}");
         assert!(!said.contains(content.trim()));
+        let output = command(directory.path(), &["doctor", "--output", "json"], &[], "");
+        let checks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of_keys = checks.as_array().unwrap().iter().find(|check| check["check"] == "keys").unwrap();
+        assert!(of_keys["advice"].as_str().unwrap().ends_with("chmod 600"), "{of_keys}");
     }
 }
 

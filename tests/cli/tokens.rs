@@ -43,6 +43,7 @@ async fn an_operator_makes_an_access_token(#[values(Sqlite, Postgres, Dynamodb)]
     for (wrong, said) in [
         (vec!["--subject", ""], "subject"),
         (vec!["--subject", "a\nb"], "subject"),
+        (vec!["--subject", "https://x|y"], "the subject must not contain `|`"),
         (vec!["--subject", "robot", "--audience", ""], "audience"),
         (vec!["--subject", "robot", "--scope", "a b"], "scope"),
         (vec!["--subject", "robot", "--expires-in", "0s"], "24 hours"),
@@ -103,7 +104,8 @@ async fn a_service_trusts_another() {
         "an outage is no \"no\""
     );
     assert!(refused(&trusting, &["issuer", "test", "http://localhost:8080"], "").contains("reached"));
-    assert!(refused(&trusting, &["issuer", "test", "http://example.org"], "").contains("https"));
+    let said = refused(&trusting, &["issuer", "test", "http://example.org"], "");
+    assert!(said.contains("error: ISSUER: must be") && said.contains("https"), "{said}");
     let found = checks(&command_of(&trusting, &doctor, "").stdout);
     assert!(found.len() == 1 && found[0].0.contains("wrong") && found[0].1.contains("reached"), "{found:?}");
 }
