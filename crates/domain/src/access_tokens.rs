@@ -122,6 +122,12 @@ impl AccessTokens {
         Self { ports, issuer: issuer.into() }
     }
 
+    /// The `iss` of this service's tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The claims of an access token that was signed by us and counts now. Whom it is for, and from where it may be shown, is
     /// the caller's to judge.
     ///
