@@ -153,3 +153,21 @@ policies = "policies"
     assert!(command(at, &["config", "check"], &[], "").status.success());
     assert!(command(at, &["doctor"], &[], "").status.success());
 }
+
+/// G5: what is wrong with other settings hides no file; what a file is read by does, for the file may be right.
+#[test]
+fn files_are_looked_at_whatever_else_is_wrong() {
+    let directory = directory();
+    let settings =
+        "[http]\nlisten = \"nowhere\"\n[passwords]\nblocklist = \"/nope\"\n[access]\npolicies = \"/nope\"\n";
+    for (more, is_policy_told) in [("", true), ("items = [\"Two words\"]\n", false)] {
+        fs::write(directory.path().join("symbolon.toml"), format!("{settings}{more}")).unwrap();
+        for arguments in [["config", "check"].as_slice(), &["serve"]] {
+            let output = command(directory.path(), arguments, &[], "");
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains("http.listen: ") && said.contains("passwords.blocklist: "), "{said}");
+            assert_eq!(said.contains("access.policies: "), is_policy_told, "{said}");
+        }
+    }
+}

@@ -197,7 +197,7 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Issuer(command) => block_on(issuer::run(command, &load(options)?, output)),
         Command::Serve(arguments) => {
-            let loaded = Settings::load(options).and_then(files::checked).map_err(CommandError::Settings)?;
+            let loaded = files::checked(options).map_err(CommandError::Settings)?;
             block_on(serve::run(loaded.settings, arguments.test_mode))
         }
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
