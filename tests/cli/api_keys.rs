@@ -69,6 +69,7 @@ async fn an_operator_issues_explains_and_ends_keys(#[values(Sqlite, Postgres, Dy
     let issued = done(at, &[&ASKED[..], &more].concat(), "");
     let key = issued["api_key"].as_str().unwrap();
     assert_eq!(issued["account_id"], ada.account_id.as_str());
+    assert!(issued["expires_at"].is_string() && issued["refresh_expires_at"].is_string(), "as over HTTP");
 
     let question = json!({"api_key": key, "expect": {"ip_address": "10.1.2.3", "scopes": ["write"]}});
     let answer = binary.call("POST", "/v1/api-keys/verify").json(&question).send().await.expect(200).json;
