@@ -69,6 +69,7 @@ async fn an_operator_issues_explains_and_ends_keys(#[values(Sqlite, Postgres, Dy
     let issued = done(at, &[&ASKED[..], &more].concat(), "");
     let key = issued["api_key"].as_str().unwrap();
     assert_eq!(issued["account_id"], ada.account_id.as_str());
+    assert!(issued["expires_at"].is_string() && issued["refresh_expires_at"].is_string(), "as over HTTP");
 
     let question = json!({"api_key": key, "expect": {"ip_address": "10.1.2.3", "scopes": ["write"]}});
     let answer = binary.call("POST", "/v1/api-keys/verify").json(&question).send().await.expect(200).json;
@@ -181,13 +182,17 @@ async fn keys_of_another_system_are_taken_over(#[values(Sqlite, Postgres, Dynamo
         "line 2: sha256",
         "line 3: account",
         "line 4: expires_at",
-        "line 5: column",
-        "line 6: column",
+        "line 5: scopes: scopes `symbolon:*` are never given",
+        "line 6: color: no such member",
         "line 7: column",
     ] {
         assert!(said.contains(told), "{told}: {said}");
     }
     assert!(said.contains("6 lines are wrong; nothing was done") && !said.contains("canary"));
+    assert!(
+        refused(at, &import[..5], &line(first, json!({})))
+            .contains("line 1: audience: it is neither in the line")
+    );
     assert_eq!(done(at, &["api-key", "list", ADA], ""), json!([]));
 
     let file = [

@@ -71,6 +71,10 @@ fn a_readable_master_key_stops_the_start() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("secrets.master_keys") && said.contains("chmod 600"), "{said}");
         assert!(!said.contains(content.trim()));
+        let output = command(directory.path(), &["doctor", "--output", "json"], &[], "");
+        let checks: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of_keys = checks.as_array().unwrap().iter().find(|check| check["check"] == "keys").unwrap();
+        assert!(of_keys["advice"].as_str().unwrap().ends_with("chmod 600"), "{of_keys}");
     }
 }
 
@@ -148,4 +152,22 @@ policies = "policies"
     fs::write(at.join("symbolon.toml"), "").unwrap();
     assert!(command(at, &["config", "check"], &[], "").status.success());
     assert!(command(at, &["doctor"], &[], "").status.success());
+}
+
+/// G5: what is wrong with other settings hides no file; what a file is read by does, for the file may be right.
+#[test]
+fn files_are_looked_at_whatever_else_is_wrong() {
+    let directory = directory();
+    let settings =
+        "[http]\nlisten = \"nowhere\"\n[passwords]\nblocklist = \"/nope\"\n[access]\npolicies = \"/nope\"\n";
+    for (more, is_policy_told) in [("", true), ("items = [\"Two words\"]\n", false)] {
+        fs::write(directory.path().join("symbolon.toml"), format!("{settings}{more}")).unwrap();
+        for arguments in [["config", "check"].as_slice(), &["serve"]] {
+            let output = command(directory.path(), arguments, &[], "");
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(said.contains("http.listen: ") && said.contains("passwords.blocklist: "), "{said}");
+            assert_eq!(said.contains("access.policies: "), is_policy_told, "{said}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rstest::rstest;
 
 use super::commands::{json, refused};
@@ -43,6 +44,7 @@ async fn an_operator_makes_an_access_token(#[values(Sqlite, Postgres, Dynamodb)]
     for (wrong, said) in [
         (vec!["--subject", ""], "subject"),
         (vec!["--subject", "a\nb"], "subject"),
+        (vec!["--subject", "https://x|y"], "the subject must not contain `|`"),
         (vec!["--subject", "robot", "--audience", ""], "audience"),
         (vec!["--subject", "robot", "--scope", "a b"], "scope"),
         (vec!["--subject", "robot", "--expires-in", "0s"], "24 hours"),
@@ -57,6 +59,33 @@ async fn an_operator_makes_an_access_token(#[values(Sqlite, Postgres, Dynamodb)]
     let reversed: String = token[start..end].chars().rev().collect();
     let tampered = [&token[..start], &reversed, &token[end..]].concat();
     assert!(refused(at, &["token", "verify"], &tampered).contains("signature"));
+}
+
+/// Z1, Z10: a token of an issuer that nobody trusts is told by its issuer, and what another command checks by that command.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_token_it_is_is_told_before_all_else() {
+    let home = Home::on(Sqlite).await;
+    let _service = Binary::of(&home, &[], &[]);
+    let jwt = |typ: &str, issuer: &str| {
+        let part = |json: serde_json::Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        let header = part(serde_json::json!({"alg": "ES256", "kid": "a", "typ": typ}));
+        format!("{header}.{}.AAAA", part(serde_json::json!({"iss": issuer, "sub": "ada"})))
+    };
+    let (own, other) = ("http://localhost:8080", "https://login.example.org");
+    let not_trusted = "its issuer `https://login.example.org` is not trusted";
+    for (token, told) in [
+        (jwt("JWT", other), not_trusted),
+        (jwt("at+jwt", other), not_trusted),
+        (jwt("session+jwt", other), not_trusted),
+        (jwt("JWT", "https://canary\u{1b}[2J"), "its issuer is not trusted"),
+        (jwt("JWT", &format!("https://canary/{}", "x".repeat(300))), "its issuer is not trusted"),
+        (jwt("JWT", own), "of another type"),
+        (jwt("dt+jwt", own), "`symbolon device-token verify`"),
+        ("sym_ak_v4.local.canary".to_owned(), "`symbolon api-key verify`"),
+    ] {
+        let said = refused(&home, &["token", "verify"], &token);
+        assert!(said.contains(told) && !said.contains("canary"), "{said}");
+    }
 }
 
 /// Z1, Z2, Z3, Z4: a service takes what another one signed for its audience, and says why not.
@@ -103,7 +132,8 @@ async fn a_service_trusts_another() {
         "an outage is no \"no\""
     );
     assert!(refused(&trusting, &["issuer", "test", "http://localhost:8080"], "").contains("reached"));
-    assert!(refused(&trusting, &["issuer", "test", "http://example.org"], "").contains("https"));
+    let said = refused(&trusting, &["issuer", "test", "http://example.org"], "");
+    assert!(said.contains("error: ISSUER: must be") && said.contains("https"), "{said}");
     let found = checks(&command_of(&trusting, &doctor, "").stdout);
     assert!(found.len() == 1 && found[0].0.contains("wrong") && found[0].1.contains("reached"), "{found:?}");
 }

@@ -48,7 +48,8 @@ async fn exchange(app: &TestApp, key: &str) -> String {
         "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={key}\
          &subject_token_type=urn:symbolon:params:oauth:token-type:api-key"
     );
-    app.post("/oauth2/token").form(form).send().await.expect(200).text("access_token")
+    let call = app.post("/oauth2/token").form(form).header("x-forwarded-for", "10.1.2.3");
+    call.send().await.expect(200).text("access_token")
 }
 
 fn expected() -> TokenExpectations {
@@ -214,4 +215,34 @@ async fn the_layer_lets_through_what_counts() {
     assert_eq!(call(by_key(&symbolon), &key, "10.9.9.9").await, (200, String::new(), ada.account_id.clone()));
     assert_eq!(call(by_key(&symbolon), &key, "192.0.2.1").await.1, invalid);
     assert_eq!(call(by_key(&builder_of_nothing()), &key, "10.9.9.9").await.0, 503);
+}
+
+/// K5, K13: the binding of a key goes on in the token that it was exchanged for; without a known address a bound one is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_token_is_taken_from_its_addresses_only() {
+    let app = start(Sqlite).await;
+    // However its address is written.
+    let symbolon = Symbolon::builder("http://LOCALHOST:8080/").address(&app.url).build().unwrap();
+    let ada = app.user("ada@example.org").sign_up().await;
+    let token = exchange(&app, &issue(&ada, json!({"ip_address": "10.0.0.0/8"})).await.1).await;
+
+    let verify = async |expected: TokenExpectations| symbolon.verify_access_token(&token, &expected).await;
+    assert_eq!(reason(verify(expected()).await), Some(Reason::Address));
+    assert_eq!(reason(verify(expected().shown_from([192, 0, 2, 1].into())).await), Some(Reason::Address));
+    let claims = verify(expected().shown_from([10, 9, 9, 9].into())).await.unwrap();
+    assert_eq!(claims.others["ip_address"], "10.0.0.0/8");
+
+    let call = async |layer: VerifyLayer, from: &str| {
+        let app = Router::new().route("/", get(async || "in")).layer(layer);
+        let request =
+            Request::get("/").header("x-from", from).header("authorization", format!("Bearer {token}"));
+        app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status().as_u16()
+    };
+    let address = |parts: &http::request::Parts| parts.headers.get("x-from")?.to_str().ok()?.parse().ok();
+    let layer = VerifyLayer::access_tokens_from(symbolon.clone(), expected(), address);
+    for (from, status) in [("10.9.9.9", 200), ("::ffff:10.9.9.9", 200), ("192.0.2.1", 401), ("nowhere", 401)]
+    {
+        assert_eq!(call(layer.clone(), from).await, status, "{from}");
+    }
+    assert_eq!(call(VerifyLayer::access_tokens(symbolon.clone(), expected()), "10.9.9.9").await, 401);
 }

@@ -1,14 +1,16 @@
 //! `symbolon access check|limits|validate|matrix`: on the same use case as HTTP, beside a running server.
 
 use serde::Serialize;
-use symbolon_domain::access::{Action, DecisionRole, Denial, Limit, Question, Visibility, Who};
+use symbolon_domain::access::{Action, DecisionRole, Denial, Question, Visibility, Who};
 
 use crate::accounts;
 use crate::arguments::{AccessCommand, CheckArguments};
 use crate::output::Output;
+use crate::settings::Settings;
 use crate::wiring::Service;
 use crate::{CommandError, CommandResult};
 
+mod limits;
 mod matrix;
 pub mod policies;
 
@@ -21,13 +23,21 @@ struct AnswerRow {
     reason: Option<&'static str>,
 }
 
-/// A limit.
-#[derive(Serialize)]
-struct LimitRow {
-    role: &'static str,
-    limit: String,
-    /// None: there is no limit.
-    most: Option<u64>,
+/// Runs one of those that read the configuration only.
+///
+/// # Errors
+/// Policies are broken, or there is no such limit.
+pub fn of_configuration(
+    command: &AccessCommand,
+    settings: &Settings,
+    output: &mut Output<'_>,
+) -> CommandResult {
+    match command {
+        AccessCommand::Limits { role, limit } => limits::show(role, limit.as_deref(), settings, output),
+        AccessCommand::Validate { directory } => policies::validate(directory.as_deref(), settings, output),
+        AccessCommand::Matrix(arguments) => policies::matrix(arguments, settings, output),
+        AccessCommand::Check(_) => Ok(()),
+    }
 }
 
 /// Runs one of those that need a store.
@@ -37,8 +47,7 @@ struct LimitRow {
 pub async fn run(command: &AccessCommand, service: &Service, output: &mut Output<'_>) -> CommandResult {
     match command {
         AccessCommand::Check(arguments) => check(arguments, service, output).await,
-        AccessCommand::Limits { role, limit } => limits(role, limit.as_deref(), service, output),
-        AccessCommand::Validate { .. } | AccessCommand::Matrix(_) => Ok(()),
+        AccessCommand::Limits { .. } | AccessCommand::Validate { .. } | AccessCommand::Matrix(_) => Ok(()),
     }
 }
 
@@ -89,19 +98,4 @@ async fn who(arguments: &CheckArguments, service: &Service) -> Result<Who, Comma
 /// The grammar lets nothing else through.
 fn known<T>(found: Option<T>) -> Result<T, CommandError> {
     found.ok_or(CommandError::Argument("an argument is not one of its values"))
-}
-
-fn limits(role: &str, limit: Option<&str>, service: &Service, output: &mut Output<'_>) -> CommandResult {
-    let role = known(DecisionRole::parse(role))?;
-    let row = |limit: &Limit, most| LimitRow { role: role.as_str(), limit: limit.to_string(), most };
-    let limits = service.access.limits();
-    if let Some(name) = limit {
-        let limit = Limit::parse(name, service.access.items())?;
-        return Ok(output.record(&row(&limit, limits.of(role, &limit)))?);
-    }
-    let of_role = limits.iter().filter(|(of, _, _)| *of == role);
-    let rows: Vec<LimitRow> = of_role.map(|(_, limit, most)| row(limit, Some(most))).collect();
-    Ok(output.list(&["role", "limit", "most"], &rows, |row| {
-        vec![row.role.to_owned(), row.limit.clone(), crate::output::or_dash(row.most)]
-    })?)
 }

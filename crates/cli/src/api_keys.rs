@@ -27,9 +27,9 @@ struct IssuedRow {
     id: ApiKeyId,
     account_id: AccountId,
     api_key: String,
-    expires: Timestamp,
+    expires_at: Timestamp,
     refresh_token: Option<String>,
-    refresh_expires: Option<Timestamp>,
+    refresh_expires_at: Option<Timestamp>,
 }
 
 /// A key as an operator sees it.
@@ -107,9 +107,9 @@ async fn issue(arguments: &IssueArguments, service: &Service, output: &mut Outpu
         id: issued.id,
         account_id: owner.id,
         api_key: revealed(&issued.api_key),
-        expires: issued.expires_at,
+        expires_at: issued.expires_at,
         refresh_token: issued.refresh_token.as_ref().map(|token| revealed(token.reveal())),
-        refresh_expires: issued.refresh_expires_at,
+        refresh_expires_at: issued.refresh_expires_at,
     })?)
 }
 

@@ -144,7 +144,7 @@ pub struct PageArguments {
     /// The most entries to show.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub limit: u32,
-    /// Where to go on: the cursor that the page before ended with.
+    /// Where to go on: the cursor that the page before ended with, which stands on standard error, in JSON too.
     #[arg(long)]
     pub cursor: Option<String>,
 }

@@ -21,7 +21,7 @@ pub fn run(command: ConfigCommand, options: &LoadOptions, output: &mut Output<'_
 }
 
 fn check(options: &LoadOptions, output: &mut Output<'_>) -> CommandResult {
-    match (Settings::load(options).and_then(files::checked), output.format()) {
+    match (files::checked(options), output.format()) {
         (Ok(_), OutputFormat::Table) => Ok(output.line("configuration is fine")?),
         (Ok(_), OutputFormat::Json) => Ok(output.json::<[Problem]>(&[])?),
         (Err(problems), OutputFormat::Table) => Err(CommandError::Settings(problems)),

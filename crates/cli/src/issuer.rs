@@ -82,8 +82,7 @@ async fn test(issuer: &str, settings: &Settings, output: &mut Output<'_>) -> Com
 }
 
 fn unknown(issuer: &str) -> Result<IssuerEndpoint, CommandError> {
-    let url = PrivateUrl::try_from(issuer.to_owned())
-        .map_err(|error| CommandError::Option { option: "issuer", detail: error.to_string() })?;
+    let url = PrivateUrl::try_from(issuer.to_owned()).map_err(CommandError::NoIssuer)?;
     Ok(IssuerEndpoint {
         issuer: url.as_str().to_owned(),
         jwks_uri: None,

@@ -61,6 +61,9 @@ pub enum CommandError {
     /// There is no such thing in the store.
     #[error("no such {0}")]
     NotFound(&'static str),
+    /// The issuer to be tried is no URL of one.
+    #[error("ISSUER: {0}")]
+    NoIssuer(crate::settings::InvalidPrivateUrl),
     /// An option is not what it should be.
     #[error("--{option}: {detail}")]
     Option {
@@ -194,7 +197,7 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         }
         Command::Issuer(command) => block_on(issuer::run(command, &load(options)?, output)),
         Command::Serve(arguments) => {
-            let loaded = Settings::load(options).and_then(files::checked).map_err(CommandError::Settings)?;
+            let loaded = files::checked(options).map_err(CommandError::Settings)?;
             block_on(serve::run(loaded.settings, arguments.test_mode))
         }
         Command::Migrate(command) => block_on(migrate::run(command, &load(options)?, output)),
@@ -202,11 +205,8 @@ pub fn execute(command: &Command, options: &LoadOptions, output: &mut Output<'_>
         Command::Lambda(command) => block_on(lambda::run::run(*command, &load(options)?)),
         #[cfg(not(feature = "lambda"))]
         Command::Lambda(_) => Err(WiringError::NotCompiledIn("the feature `lambda`".to_owned()).into()),
-        Command::Access(AccessCommand::Validate { directory }) => {
-            access::policies::validate(directory.as_deref(), &load(options)?, output)
-        }
-        Command::Access(AccessCommand::Matrix(arguments)) => {
-            access::policies::matrix(arguments, &load(options)?, output)
+        Command::Access(command) if !matches!(command, AccessCommand::Check(_)) => {
+            access::of_configuration(command, &load(options)?, output)
         }
         Command::Outbox(OutboxCommand::Preview(arguments)) => {
             outbox::preview::run(arguments, &load(options)?, output)

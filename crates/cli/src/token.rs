@@ -15,8 +15,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use symbolon_domain::{
     access_tokens::{AccessTokenClaims, MintRequest},
-    api_keys::Scopes,
+    api_keys::{self, Scopes},
     clock::Timestamp,
+    device_tokens,
     sessions::{Explanation, SessionClaims, SessionState},
     signing_keys::JwtType,
     trusted_issuers::ExternalIdentity,
@@ -85,23 +86,39 @@ pub fn inspect(arguments: &TokenArguments, output: &mut Output<'_>) -> CommandRe
 }
 
 /// Checks a token by the checks of its kind and says which fails. Which kind it is, it says itself: no check is left out for it,
-/// since each kind has a type or an issuer of its own.
+/// since each kind has a type or an issuer of its own. What another command checks is not checked here.
 ///
 /// # Errors
 /// It does not count; or it cannot be read, or the store failed.
 pub async fn verify(arguments: &TokenArguments, service: &Service, output: &mut Output<'_>) -> CommandResult {
     let token = read(arguments)?;
+    if token.expose_secret().starts_with(api_keys::PREFIX) {
+        return Err(CommandError::Argument("it is an API key, which `symbolon api-key verify` checks"));
+    }
     let mut parts = token.expose_secret().split('.').map(part);
     let (header, claims) = (parts.next().flatten(), parts.next().flatten());
     let said = |part: &Option<Json>, name: &str| Some(part.as_ref()?.get(name)?.as_str()?.to_owned());
-    let issuer = said(&claims, "iss");
+    let (typ, issuer) = (said(&header, "typ"), said(&claims, "iss"));
     if service.trusted_issuers.list().iter().any(|trusted| issuer.as_deref() == Some(&trusted.issuer)) {
         return verify_external(&token, service, output).await;
     }
-    if said(&header, "typ").as_deref() == Some(JwtType::Access.as_str()) {
-        return verify_access(&token, service, output);
+    match (typ.as_deref(), issuer) {
+        (Some(device_tokens::TYPE), _) => {
+            Err(CommandError::Argument("it is a device token, which `symbolon device-token verify` checks"))
+        }
+        (_, Some(issuer)) if issuer != service.access_tokens.issuer() => {
+            Err(CommandError::Token(not_trusted(&issuer)))
+        }
+        (Some(typ), _) if typ == JwtType::Access.as_str() => verify_access(&token, service, output),
+        _ => verify_session(&token, service, output).await,
     }
-    verify_session(&token, service, output).await
+}
+
+/// Says that nobody trusts this issuer. It is the token's own text, so it is not repeated where it could be anything but a name.
+fn not_trusted(issuer: &str) -> String {
+    let is_name = issuer.len() <= 256 && issuer.bytes().all(|byte| byte.is_ascii_graphic());
+    let named = if is_name { format!(" `{issuer}`") } else { String::new() };
+    format!("its issuer{named} is not trusted: it is neither this service nor in trusted_issuers")
 }
 
 async fn verify_external(token: &SecretString, service: &Service, output: &mut Output<'_>) -> CommandResult {

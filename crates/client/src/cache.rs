@@ -39,8 +39,9 @@ impl Answers {
     /// Remembers an answer to what was asked at that moment, for a token that lives so long.
     pub(crate) fn remember(&self, question: Question, asked: Instant, life: Duration, answer: Answer) {
         let staleness = self.max_staleness.min(life);
-        if !staleness.is_zero() {
-            self.remembered.insert(question, (asked + staleness, answer));
+        // What no clock reaches is not remembered: such a life is nonsense.
+        if let Some(until) = asked.checked_add(staleness).filter(|until| *until > asked) {
+            self.remembered.insert(question, (until, answer));
         }
     }
 }
@@ -57,4 +58,31 @@ pub(crate) fn question(kind: &str, body: &[u8]) -> Question {
     let mut question = [0; 32];
     question.iter_mut().zip(digest(&SHA256, &text).as_ref()).for_each(|(place, byte)| *place = *byte);
     question
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_remembered(max_staleness: Duration, life: Duration) -> bool {
+        let (answers, question) = (Answers::new(max_staleness, 1_000), question("kind", b"body"));
+        let token = DeviceToken {
+            user_id: String::new(),
+            token_id: String::new(),
+            expires_at: String::new(),
+            entitlements: serde_json::Value::Null,
+        };
+        answers.remember(question, Instant::now(), life, Answer::DeviceToken(Arc::new(token)));
+        answers.find(&question).is_some()
+    }
+
+    /// K5: for as long as is said, and no longer than what it is about.
+    #[test]
+    fn an_answer_is_remembered_within_both_bounds() {
+        let minute = Duration::from_secs(60);
+        assert!(is_remembered(minute, minute) && is_remembered(Duration::MAX, minute));
+        assert!(!is_remembered(Duration::ZERO, minute) && !is_remembered(minute, Duration::ZERO));
+        assert!(!is_remembered(Duration::MAX, Duration::ZERO), "it has ended");
+        assert!(!is_remembered(Duration::MAX, Duration::MAX), "and nothing overflows");
+    }
 }

@@ -53,6 +53,8 @@ pub enum Reason {
     Expired,
     /// It does not count yet.
     NotYetValid,
+    /// It is bound to addresses, and was shown from none of them, or from nobody knows where.
+    Address,
     /// It lacks a scope.
     Scope,
     /// The service says so, and keeps the reason to itself.
@@ -70,6 +72,7 @@ impl fmt::Display for Reason {
             Self::Audience => "it is for another audience",
             Self::Expired => "it has expired",
             Self::NotYetValid => "it does not count yet",
+            Self::Address => "it is bound to other addresses",
             Self::Scope => "it lacks a scope",
             Self::Refused => "the service says so",
         })

@@ -20,6 +20,23 @@
 //! # }
 //! ```
 //!
+//! A token that is bound to addresses counts only where the layer knows what a request comes from: give it a function that says so,
+//! past your proxies, with [`VerifyLayer::access_tokens_from`]. Behind none at all it is the peer's address:
+//!
+//! ```
+//! use std::net::SocketAddr;
+//!
+//! use axum::extract::ConnectInfo;
+//! use http::request::Parts;
+//! # use symbolon_client::{Symbolon, TokenExpectations, layer::VerifyLayer};
+//!
+//! # fn layer(symbolon: Symbolon, expected: TokenExpectations) -> VerifyLayer {
+//! VerifyLayer::access_tokens_from(symbolon, expected, |parts: &Parts| {
+//!     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
+//! })
+//! # }
+//! ```
+//!
 //! What does not count gets 401, a token without a scope 403, each with `WWW-Authenticate` (RFC 6750); where the service cannot be
 //! asked the answer is 503, and 429 where a key was verified too often.
 
@@ -53,15 +70,27 @@ struct Verifier {
 }
 
 enum Expected {
-    AccessToken(TokenExpectations),
+    AccessToken(TokenExpectations, Box<ClientAddress>),
     ApiKey(KeyExpectations, Box<ClientAddress>),
 }
 
 impl VerifyLayer {
-    /// Expects an access token; handlers find an [`crate::AccessToken`] in the extensions.
+    /// Expects an access token; handlers find an [`crate::AccessToken`] in the extensions. A token that is bound to addresses does
+    /// not count, unless `expected` has the one address that all requests come from: see [`VerifyLayer::access_tokens_from`].
     #[must_use]
     pub fn access_tokens(symbolon: Symbolon, expected: TokenExpectations) -> Self {
-        Self { verifier: Arc::new(Verifier { symbolon, expected: Expected::AccessToken(expected) }) }
+        Self::access_tokens_from(symbolon, expected, |_: &Parts| None)
+    }
+
+    /// As [`VerifyLayer::access_tokens`]; `client_address` says where a request comes from, past your proxies, for tokens that are
+    /// bound to addresses; none is as `expected` has it.
+    pub fn access_tokens_from(
+        symbolon: Symbolon,
+        expected: TokenExpectations,
+        client_address: impl Fn(&Parts) -> Option<IpAddr> + Send + Sync + 'static,
+    ) -> Self {
+        let expected = Expected::AccessToken(expected, Box::new(client_address));
+        Self { verifier: Arc::new(Verifier { symbolon, expected }) }
     }
 
     /// Expects an API key; handlers find an `Arc` of an [`crate::ApiKey`] in the extensions. `client_address` says where a request
@@ -137,8 +166,10 @@ impl Verifier {
     async fn verify(&self, parts: &mut Parts) -> Result<(), Refusal> {
         let token = bearer(parts).ok_or(Refusal::Missing)?.to_owned();
         match &self.expected {
-            Expected::AccessToken(expected) => {
-                let claims = self.symbolon.verify_access_token(&token, expected).await?;
+            Expected::AccessToken(expected, client_address) => {
+                let ip_address = client_address(parts).or(expected.ip_address);
+                let expected = TokenExpectations { ip_address, ..expected.clone() };
+                let claims = self.symbolon.verify_access_token(&token, &expected).await?;
                 parts.extensions.insert(claims);
             }
             Expected::ApiKey(expected, client_address) => {

@@ -81,10 +81,11 @@ pub struct Builder {
 }
 
 impl Symbolon {
-    /// For the service of this `http.public_url`, which is also the `iss` of its tokens.
+    /// For the service of this `http.public_url`, which is also the `iss` of its tokens. As the service does, it takes no notice of a
+    /// slash at its end, of capital letters and of a port that need not be said.
     pub fn builder(public_url: impl Into<String>) -> Builder {
         Builder {
-            issuer: public_url.into(),
+            issuer: issuer(&public_url.into()),
             address: None,
             http: None,
             leeway: Duration::from_secs(5),
@@ -171,6 +172,15 @@ impl Inner {
     }
 }
 
+/// The `iss` of a service's tokens: its public URL in the normal form that the service brings it to. A token's is compared with it to
+/// the letter.
+fn issuer(public_url: &str) -> String {
+    let url = public_url.to_ascii_lowercase();
+    let url = url.strip_suffix('/').unwrap_or(&url);
+    let port = if url.starts_with("https:") { ":443" } else { ":80" };
+    url.strip_suffix(port).unwrap_or(url).to_owned()
+}
+
 /// Does what is said to it stay on this machine?
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -202,5 +212,21 @@ mod tests {
             "http://localhost:8080/auth/v1/api-keys/verify"
         );
         assert_eq!(symbolon.0.issuer, "https://example.org");
+    }
+
+    /// K13: however the public URL is written, it is the `iss` that the service makes of it.
+    #[test]
+    fn the_issuer_is_the_public_url_as_the_service_has_it() {
+        for (written, issuer) in [
+            ("https://auth.example.org", "https://auth.example.org"),
+            ("https://auth.example.org/", "https://auth.example.org"),
+            ("https://Auth.Example.ORG:443/", "https://auth.example.org"),
+            ("https://auth.example.org:80", "https://auth.example.org:80"),
+            ("http://localhost:80/", "http://localhost"),
+            ("http://localhost:8080/", "http://localhost:8080"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(Symbolon::builder(written).build().unwrap().0.issuer, issuer, "{written}");
+        }
     }
 }

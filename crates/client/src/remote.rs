@@ -9,6 +9,7 @@ use std::{
 use reqwest::{Response, StatusCode, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::Instant;
 
 use crate::{
@@ -126,8 +127,8 @@ impl Symbolon {
         }
         let asked = Instant::now();
         let token: Arc<DeviceToken> = Arc::new(self.ask(DEVICE_TOKENS, body).await?);
-        let answer = Answer::DeviceToken(Arc::clone(&token));
-        self.0.answers.remember(question, asked, Duration::MAX, answer);
+        let (life, answer) = (until_moment(&token.expires_at), Answer::DeviceToken(Arc::clone(&token)));
+        self.0.answers.remember(question, asked, life, answer);
         Ok(token)
     }
 
@@ -155,10 +156,15 @@ impl Symbolon {
     }
 }
 
-/// So long until this second since 1970.
+/// So long until this second since 1970; not at all where no clock has it.
 fn until(seconds: i64) -> Duration {
-    let end = UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-    end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
+    let end = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    end.and_then(|end| end.duration_since(SystemTime::now()).ok()).unwrap_or(Duration::ZERO)
+}
+
+/// So long until this moment (RFC 3339); not at all where it is none.
+fn until_moment(text: &str) -> Duration {
+    OffsetDateTime::parse(text, &Rfc3339).map_or(Duration::ZERO, |moment| until(moment.unix_timestamp()))
 }
 
 /// The error of a request without its URL, which is the operator's business alone.
@@ -189,4 +195,23 @@ pub(crate) async fn bounded_body(mut answer: Response) -> Result<Vec<u8>, Verify
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// D10: what is remembered of a token ends with it.
+    #[test]
+    fn what_is_left_of_a_life_is_read_from_its_end() {
+        let (now, hour) = (OffsetDateTime::now_utc(), Duration::from_secs(3_600));
+        let left = until_moment(&(now + hour).format(&Rfc3339).unwrap());
+        assert!(left <= hour && left > hour - Duration::from_secs(60), "{left:?}");
+        let past = (now - hour).format(&Rfc3339).unwrap();
+        for ended in [past.as_str(), "1970-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "soon", ""] {
+            assert_eq!(until_moment(ended), Duration::ZERO, "{ended}");
+        }
+        assert_eq!(until(i64::MIN), Duration::ZERO);
+        until(i64::MAX);
+    }
 }

@@ -78,6 +78,9 @@ pub enum MintError {
     /// The subject or the audience is empty, too long or not printable.
     #[error("{0} must have 1 to 255 characters, none of them a control character")]
     Text(&'static str),
+    /// The subject reads as a person whom a trusted issuer knows.
+    #[error("the subject must not contain `|`: `issuer|principal` is how people of other issuers are named")]
+    ExternalSubject,
     /// The life is none.
     #[error("a token made by hand lives 1 second to 24 hours")]
     Lifetime,
@@ -119,6 +122,12 @@ impl AccessTokens {
         Self { ports, issuer: issuer.into() }
     }
 
+    /// The `iss` of this service's tokens.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// The claims of an access token that was signed by us and counts now. Whom it is for, and from where it may be shown, is
     /// the caller's to judge.
     ///
@@ -145,6 +154,9 @@ impl AccessTokens {
     /// See [`MintError`].
     pub async fn mint(&self, request: &MintRequest, origin: &Origin) -> Result<MintedToken, MintError> {
         check_text("the subject", &request.subject)?;
+        if request.subject.contains('|') {
+            return Err(MintError::ExternalSubject);
+        }
         let audience = request.audience.as_deref().unwrap_or(&self.issuer);
         check_text("the audience", audience)?;
         if request.lifetime.as_secs() == 0 || request.lifetime > Self::LONGEST_LIFE {

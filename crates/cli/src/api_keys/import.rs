@@ -6,40 +6,25 @@ use std::{
     path::Path,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use symbolon_domain::{
-    accounts::{Account, Name},
+    accounts::Account,
     actor::Actor,
-    api_keys::{ApiKeyText, Imported, ImportedApiKey, IssueApiKeyError, Scopes},
-    clock::Timestamp,
+    api_keys::{Imported, ImportedApiKey, IssueApiKeyError},
     id::{AccountId, ApiKeyId},
-    secret::SecretHash,
 };
 
+use self::line::Line;
 use crate::accounts::{find, operator};
 use crate::arguments::ImportArguments;
 use crate::output::Output;
 use crate::wiring::Service;
 use crate::{CommandError, CommandResult};
 
+mod line;
+
 /// More than this is not read, in bytes.
 const MAX_LENGTH: u64 = 256 * 1_024 * 1_024;
-
-/// A line as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    sha256: String,
-    account: String,
-    expires_at: String,
-    issuer: Option<ApiKeyText>,
-    audience: Option<ApiKeyText>,
-    subject: Option<ApiKeyText>,
-    version: Option<ApiKeyText>,
-    #[serde(default)]
-    scopes: Scopes,
-    name: Option<String>,
-}
 
 /// What became of a line.
 #[derive(Serialize)]
@@ -106,56 +91,15 @@ async fn key(
     arguments: &ImportArguments,
     service: &Service,
 ) -> Result<(Account, ImportedApiKey), Wrong> {
-    let line: Line = serde_json::from_str(line).map_err(|error| Wrong::Line(told(&error)))?;
-    let field = |name: &str, detail: &str| Wrong::Line(format!("{name}: {detail}"));
-    let hash = hash(&line.sha256).ok_or_else(|| field("sha256", "64 hexadecimal digits are expected"))?;
-    let expires_at = Timestamp::parse(&line.expires_at)
-        .map_err(|_| field("expires_at", "a time such as 2027-01-01T12:00:00Z is expected"))?;
-    if expires_at <= service.clock.now() {
-        return Err(field("expires_at", "it has passed"));
-    }
-    let name = line.name.as_deref().map(str::parse::<Name>).transpose();
-    let name = name.map_err(|_| {
-        field("name", "it is empty, longer than 256 bytes, or has characters that names have not")
-    })?;
+    let line = Line::read(line, arguments, service.clock.now()).map_err(Wrong::Line)?;
+    let of_account = |detail: &str| Wrong::Line(format!("account: {detail}"));
     let account = find(&line.account, service).await.map_err(|error| match error {
-        CommandError::NotFound(_) => field("account", "no such account"),
-        CommandError::Argument(detail) => field("account", detail),
+        CommandError::NotFound(_) => of_account("no such account"),
+        CommandError::Argument(detail) => of_account(detail),
         error => Wrong::Failed(error),
     })?;
-    let key = ImportedApiKey {
-        hash,
-        issuer: line.issuer.unwrap_or_else(|| arguments.issuer.clone()),
-        audience: line.audience.unwrap_or_else(|| arguments.audience.clone()),
-        subject: line.subject.unwrap_or_else(|| arguments.subject.clone()),
-        version: line.version.unwrap_or_else(|| arguments.subject_version.clone()),
-        scopes: line.scopes,
-        name,
-        expires_at,
-    };
-    Ok((account, key))
-}
-
-/// What the reader has to say, without what it has read: a line may hold what was meant to stay secret.
-fn told(error: &serde_json::Error) -> String {
-    let place = format!("column {}", error.column());
-    match error.classify() {
-        serde_json::error::Category::Data => {
-            format!("{place}: it has not the members that a key has, or one of them is not what it should be")
-        }
-        _ => format!("{place}: it is not one JSON object"),
-    }
-}
-
-fn hash(hex: &str) -> Option<SecretHash> {
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(SecretHash::from_bytes(bytes))
+    let Line { hash, expires_at, issuer, audience, subject, version, scopes, name, .. } = line;
+    Ok((account, ImportedApiKey { hash, issuer, audience, subject, version, scopes, name, expires_at }))
 }
 
 fn read(file: &Path) -> Result<String, CommandError> {

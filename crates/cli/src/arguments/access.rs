@@ -11,7 +11,7 @@ use symbolon_domain::access::{Action, DecisionRole, Visibility};
 pub enum AccessCommand {
     /// Ask whether somebody may do something. Exit code 0 when they may, 1 when not.
     Check(CheckArguments),
-    /// Show the limits of a role, or one of them.
+    /// Show the limits of a role, or one of them. Needs no store.
     Limits {
         /// The role: superuser, staff, authenticated, anonymous or locked.
         #[arg(value_parser = PossibleValuesParser::new(DecisionRole::ALL.iter().map(|role| role.as_str())))]

@@ -95,16 +95,16 @@ pub struct ImportArguments {
     pub file: PathBuf,
     /// What issued the keys.
     #[arg(long, value_name = "TEXT")]
-    pub issuer: ApiKeyText,
+    pub issuer: Option<ApiKeyText>,
     /// For whom they are.
     #[arg(long, value_name = "TEXT")]
-    pub audience: ApiKeyText,
+    pub audience: Option<ApiKeyText>,
     /// What they open: the endpoint or resource.
     #[arg(long, value_name = "TEXT")]
-    pub subject: ApiKeyText,
+    pub subject: Option<ApiKeyText>,
     /// The version of what they open.
     #[arg(long, value_name = "TEXT")]
-    pub subject_version: ApiKeyText,
+    pub subject_version: Option<ApiKeyText>,
 }
 
 /// Which key, and what is expected of it.

@@ -44,7 +44,6 @@ pub enum IssuerCommand {
     /// Fetch an issuer's keys as the service would, and say what each may be used for. It need not be configured.
     Test {
         /// Its `iss`, such as `https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_example`.
-        #[arg(value_name = "URL")]
         issuer: String,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use symbolon_adapters::{loopback::is_loopback, store_fault::StoreFault};
+use symbolon_adapters::{loopback::is_loopback, seal::MasterKeyError, store_fault::StoreFault};
 use symbolon_domain::{sealing::PepperError, signing_keys::SigningKeysError, store_error::StoreError};
 
 use super::{Check, advice};
@@ -28,6 +28,14 @@ pub(super) fn failed(settings: &Settings, error: &WiringError) -> Check {
         WiringError::Unused(_) => Check::notice("store", chain(error), "nothing to do: start the service"),
         WiringError::Peppers(PepperError::Store(fault))
         | WiringError::SigningKeys(SigningKeysError::Store(fault)) => unusable(settings, fault),
+        WiringError::MasterKey(MasterKeyError::OpenToOthers { .. }) => Check::wrong(
+            "keys",
+            chain(error),
+            "close the file to all but its owner, who must be the service's user: chmod 600",
+        ),
+        WiringError::MasterKey(MasterKeyError::Unreadable { .. }) => {
+            Check::wrong("keys", chain(error), "let the service's user own the file: chown, and chmod 600")
+        }
         WiringError::MasterKey(_)
         | WiringError::MasterKeyMissing(_)
         | WiringError::SharedMasterKeyMissing(_)

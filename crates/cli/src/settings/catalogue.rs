@@ -167,6 +167,11 @@ impl Key {
         self.item_names.iter().any(|known| known == name)
     }
 
+    /// The setting of this list's tables that was probably meant by this unknown one.
+    pub(super) fn closest_in_items(&self, unknown: &str) -> Option<&str> {
+        nearest(unknown, self.item_names.iter().map(String::as_str))
+    }
+
     /// Reads a text, from the environment or a flag, as the kind of value that this key takes. A list may be written
     /// without its brackets.
     pub(super) fn read(&self, text: &str) -> Value {

@@ -43,6 +43,14 @@ impl Settings {
     /// of
     /// range, a file that cannot be read, settings that contradict each other.
     pub fn load(options: &LoadOptions) -> Result<Loaded, Vec<Problem>> {
+        match Self::read(options) {
+            (Some(loaded), problems) if problems.is_empty() => Ok(loaded),
+            (_, problems) => Err(problems),
+        }
+    }
+
+    /// The same, with what could be read: where a value is wrong, its default stands in. For who looks for more problems.
+    pub(crate) fn read(options: &LoadOptions) -> (Option<Loaded>, Vec<Problem>) {
         let catalogue = Catalogue::of_settings();
         let mut problems = Vec::new();
         let file = options.file_layer().unwrap_or_else(|problem| {
@@ -64,10 +72,7 @@ impl Settings {
             problems.extend(given.conflicts(settings));
         }
         problems.sort_by(|one, other| one.key.cmp(&other.key));
-        match settings {
-            Some(settings) if problems.is_empty() => Ok(Loaded { settings, origins: given.origins }),
-            _ => Err(problems),
-        }
+        (settings.map(|settings| Loaded { settings, origins: given.origins }), problems)
     }
 }
 
@@ -213,6 +218,11 @@ fn parse_alone(key: &Key, path: &str, value: &Value) -> Result<(), String> {
     let mut inside = error.path.iter().skip(path.split('.').count());
     let place = inside.next().and_then(|place| place.parse::<usize>().ok());
     let place = place.map_or_else(String::new, |index| format!("item {index}: "));
+    if let Kind::UnknownField(unknown, known) = &error.kind {
+        let meant = key.closest_in_items(unknown).map(|name| format!("did you mean `{name}`?"));
+        let meant = meant.unwrap_or_else(|| format!("these are: {}", known.join(", ")));
+        return Err(format!("{place}`{unknown}` is not a setting; {meant}"));
+    }
     let name = inside.next().filter(|name| key.has_in_items(name));
     let name = name.map_or_else(String::new, |name| format!("`{name}` "));
     Err(format!("{place}{name}{}", without_value(&error.kind)))
@@ -225,14 +235,23 @@ fn without_value(kind: &Kind) -> String {
         Kind::Message(message) => message.clone(),
         Kind::InvalidType(_, expected)
         | Kind::InvalidValue(_, expected)
-        | Kind::InvalidLength(_, expected) => {
-            format!("must be {expected}")
-        }
+        | Kind::InvalidLength(_, expected) => format!("must be {}", in_our_words(expected)),
         Kind::MissingField(name) => format!("lacks `{name}`"),
         Kind::UnknownVariant(_, expected) | Kind::UnknownField(_, expected) => {
             format!("must be given as one of: {}", expected.join(", "))
         }
         _ => "is not valid".to_owned(),
+    }
+}
+
+/// What serde expects, as the rest of the messages call it.
+fn in_our_words(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "a list",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        _ if expected.starts_with("struct ") => "a table",
+        _ => expected,
     }
 }
 

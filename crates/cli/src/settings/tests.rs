@@ -136,6 +136,21 @@ fn a_misspelt_or_misplaced_key_is_answered_with_the_one_meant() {
     ]);
 }
 
+/// G5: inside a list, too, what is wrong is named, and what is right is told in words that settings have.
+#[test]
+fn what_is_wrong_in_an_item_of_a_list_is_named() {
+    let issuer = |setting: &str| format!("[[trusted_issuers]]\nissuer = \"https://a.example\"\n{setting}\n");
+    let route = "[[authorizer.routes]]\nname = \"a\"\nmethods = \"GET\"\npath = \"/\"";
+    Scene::new(&(issuer("audience = [\"x\"]") + route)).refuses(&[
+        "authorizer.routes: item 0: `methods` is not a setting; did you mean `method`? (file symbolon.toml)",
+        "trusted_issuers: item 0: `audience` is not a setting; did you mean `audiences`? (file symbolon.toml)",
+    ]);
+    let printed = Scene::new(&issuer("color = 1")).printed().concat();
+    assert!(printed.contains("item 0: `color` is not a setting; these are: issuer, "), "{printed}");
+    Scene::new(&issuer("audiences = \"x\""))
+        .refuses(&["trusted_issuers: item 0: `audiences` must be a list (file symbolon.toml)"]);
+}
+
 #[test]
 fn a_value_in_a_sections_place_and_a_table_in_a_values_place_are_refused() {
     Scene::new("http = 5\n[store.url]\nscheme = \"sqlite\"").refuses(&[

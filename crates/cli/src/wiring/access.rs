@@ -61,7 +61,8 @@ pub(crate) fn items(configured: &Settings) -> Result<Items, WiringError> {
     })
 }
 
-fn limits(configured: &Settings, items: &Items) -> Result<Limits, WiringError> {
+/// The limits of each role.
+pub(crate) fn limits(configured: &Settings, items: &Items) -> Result<Limits, WiringError> {
     let of_roles = configured.access.limits.by_role().into_iter();
     let all = of_roles.flat_map(|(role, _, limits)| limits.iter().map(move |limit| (role, limit)));
     all.map(|(role, limit)| Ok((role, Limit::parse(&limit.name, items)?, limit.most)))

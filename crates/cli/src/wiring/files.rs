@@ -4,7 +4,9 @@
 use super::{Settings, WiringError};
 use crate::chain;
 use crate::serve::tls::{Certificate, TlsError};
-use crate::settings::{EmailCarrier, EmailSettings, Loaded, MessagesSettings, PasswordsSettings, Problem};
+use crate::settings::{
+    EmailCarrier, EmailSettings, LoadOptions, Loaded, MessagesSettings, PasswordsSettings, Problem,
+};
 use crate::telemetry;
 
 /// What is wrong in a file that a setting names.
@@ -22,18 +24,35 @@ impl BrokenFile {
     }
 }
 
-/// Settings whose files can be used, each of them.
+/// Settings that are right and whose files can be used, each of them.
 ///
 /// # Errors
-/// Everything that is wrong in them.
-pub(crate) fn checked(loaded: Loaded) -> Result<Loaded, Vec<Problem>> {
+/// Everything that is wrong in the settings, and then in the files of those that are right.
+pub(crate) fn checked(options: &LoadOptions) -> Result<Loaded, Vec<Problem>> {
+    let (loaded, mut problems) = Settings::read(options);
+    let Some(loaded) = loaded else { return Err(problems) };
     let problem = |BrokenFile { key, problem }| Problem {
         origin: loaded.origin(key),
         key: key.to_owned(),
         message: problem,
     };
-    let problems: Vec<Problem> = broken(&loaded.settings).into_iter().map(problem).collect();
+    let broken = broken(&loaded.settings).into_iter().filter(|file| !follows(file.key, &problems));
+    let broken: Vec<Problem> = broken.map(problem).collect();
+    problems.extend(broken);
     if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+}
+
+/// Whether a file may only seem broken, because settings that it is read by are wrong and their defaults stand in.
+fn follows(key: &str, problems: &[Problem]) -> bool {
+    let read_by: &[&str] = match key {
+        "access.policies" => &["access.items", "access.private_items"],
+        "authorizer.policies" => &["authorizer.routes"],
+        "http.tls.cert" | "http.tls.key" => &["http.tls"],
+        "messages.email.smtp.ca" => &["messages.email"],
+        "messages.templates" => &["messages.language"],
+        _ => &[],
+    };
+    problems.iter().any(|problem| read_by.iter().any(|setting| problem.key.starts_with(setting)))
 }
 
 /// Everything that is wrong in the files which settings name.
