@@ -21,11 +21,9 @@ pub(crate) fn run(checkout: &Checkout, arguments: &[&str]) -> Outcome {
     }
     let mut bench = Command::new(checkout.target().join("release/symbolon-bench"));
     if is_asked_for(arguments, LAMBDA_GOAL) {
-        let target = checkout.target().join("lambda");
-        let mut build = checkout.cargo(&["build", "--release", "--package", "symbolon"]);
-        build.args(["--no-default-features", "--features", LAMBDA_FEATURES, "--target-dir"]);
-        process::run(build.arg(&target))?;
-        bench.env("SYMBOLON_BENCH_LAMBDA", target.join("release/symbolon"));
+        let mut build = checkout.cargo(&["build", "--profile", "lambda", "--package", "symbolon"]);
+        process::run(build.args(["--no-default-features", "--features", LAMBDA_FEATURES]))?;
+        bench.env("SYMBOLON_BENCH_LAMBDA", checkout.target().join("lambda/symbolon"));
     }
     process::run(bench.args(arguments).current_dir(checkout.root()))
 }

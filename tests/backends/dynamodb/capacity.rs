@@ -105,6 +105,7 @@ async fn count() -> Vec<String> {
     let guess = stores.codes.reserve_attempt(sign_in.id, LIMITS, at(52)).await.unwrap();
     let mut completed = sign_in_completion(&sign_in, at(53));
     completed.code = matched(&sign_in.code, guess.budget_slot);
+    let other = completed.session.id;
     counted!(lines, proxy, "sign-in: complete", stores.sign_ins.complete(completed));
 
     counted!(lines, proxy, "session: verify", stores.sessions.find(session.id));
@@ -135,6 +136,9 @@ async fn count() -> Vec<String> {
             at(70)
         )
     );
+    let event_of_end = Effects::event(event(Act::SESSION_REVOKED, at(70)));
+    let sign_out = stores.sessions.sign_out(account, other, event_of_end, at(70));
+    counted!(lines, proxy, "session: sign out, with every API key", sign_out);
     counted!(
         lines,
         proxy,

@@ -233,7 +233,7 @@ mod tests {
             ),
             (
                 line(&json!({"scopes": ["symbolon:admin"]})),
-                "scopes: scopes `symbolon:*` are never given to keys",
+                "scopes: what begins with `symbolon:` is never given",
             ),
             (line(&json!({"scopes": "canary"})), "scopes: a list of texts is expected"),
             (line(&json!({"sha256": "canary"})), "sha256: 64 hexadecimal digits are expected"),
