@@ -265,6 +265,16 @@ async fn a_bound_key_is_refused_elsewhere(#[values(Sqlite, Postgres, Dynamodb)] 
     assert_eq!(next.verify(&app, json!({"ip_address": "203.0.113.9"})).await["active"], true);
     assert_eq!(next.verify(&app, json!({})).await, INACTIVE(), "the binding carries over");
     assert!(reasons(&app, "api_key.refreshed").await.contains(&"wrong_address".to_owned()));
+    // Which key it was is told where it is one of ours.
+    let about = format!("api_key:{}", key.id);
+    for act in ["api_key.refreshed", "api_key.verified"] {
+        let is_told = |event: &symbolon_domain::audit::AuditEvent| {
+            event.act.as_str() == act
+                && event.reason.as_deref() == Some("wrong_address")
+                && event.subject.as_ref().is_some_and(|subject| subject.as_str() == about)
+        };
+        assert!(app.audit().await.iter().any(is_told), "{act}");
+    }
 }
 
 /// K9, K10: owners end and list their own; staff those of others, and never get one; nobody else learns that they are there.

@@ -12,6 +12,7 @@ use crate::{
     audit::{Act, AuditEvent, AuditStore, Refusal, Refusals},
     clock::{Clock, Timestamp},
     entropy::Entropy,
+    id::ApiKeyId,
     passwords::PasswordHasher,
     revocations::Revocations,
     signing_keys::TokenKeys,
@@ -157,6 +158,13 @@ impl ApiKeys {
 
     fn event(&self, act: Act, actor: Actor, origin: &Origin, now: Timestamp) -> AuditEvent {
         AuditEvent::done(act, actor, origin, now, &*self.ports.entropy)
+    }
+
+    /// What was refused to somebody who showed a key that is ours, whether it counts or not: owners want to know which one. None
+    /// where it is nobody's.
+    fn note_about(&self, key: Option<ApiKeyId>, act: Act, reason: &'static str, origin: &Origin) {
+        let subject = key.map(Into::into);
+        self.ports.refusals.note_refusal(Refusal { act, reason, actor: Actor::Anonymous, subject }, origin);
     }
 
     fn note(&self, act: Act, reason: &'static str, actor: Actor, origin: &Origin) {

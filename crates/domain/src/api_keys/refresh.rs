@@ -11,6 +11,7 @@ use crate::{
     actor::{Actor, Origin},
     audit::Act,
     clock::Timestamp,
+    id::ApiKeyId,
     passwords::{HashError, PasswordHash, PasswordVerdict},
     secret::{OpaqueToken, TokenKind},
     store_error::StoreError,
@@ -46,12 +47,12 @@ impl ApiKeys {
     ) -> Result<ApiKeyGrant, RefreshApiKeyError> {
         let now = self.now();
         let (old, shown) =
-            self.read(key, refresh_token, now).map_err(|reason| self.refuse_refresh(reason, origin))?;
+            self.read(key, refresh_token, now).map_err(|reason| self.refuse_refresh(None, reason, origin))?;
         let token_id = old.jti;
         let found = self.ports.store.find(token_id).await?;
-        let found = found.ok_or_else(|| self.refuse_refresh("unknown_token", origin))?;
+        let found = found.ok_or_else(|| self.refuse_refresh(Some(old.fam), "unknown_token", origin))?;
         let proved = self.prove(&found, &shown).await?;
-        let proved = proved.ok_or_else(|| self.refuse_refresh("unknown_token", origin))?;
+        let proved = proved.ok_or_else(|| self.refuse_refresh(Some(old.fam), "unknown_token", origin))?;
         let family = &found.key;
         let times = KeyTimes {
             key: Life::again(family.lifetime),
@@ -93,7 +94,9 @@ impl ApiKeys {
         self.ports.revocations.keys().forget(grant.id);
         match refreshed? {
             RefreshApiKeyOutcome::Rotated => Ok(grant),
-            RefreshApiKeyOutcome::Refused(reason) => Err(self.refuse_refresh(reason.as_str(), origin)),
+            RefreshApiKeyOutcome::Refused(reason) => {
+                Err(self.refuse_refresh(Some(grant.id), reason.as_str(), origin))
+            }
             RefreshApiKeyOutcome::ReuseDetected => {
                 self.ports.revocations.key_ended(grant.id);
                 Err(RefreshApiKeyError::Refused)
@@ -132,8 +135,13 @@ impl ApiKeys {
         Ok(is_right.then(|| stored.clone()))
     }
 
-    fn refuse_refresh(&self, reason: &'static str, origin: &Origin) -> RefreshApiKeyError {
-        self.note(Act::API_KEY_REFRESHED, reason, Actor::Anonymous, origin);
+    fn refuse_refresh(
+        &self,
+        key: Option<ApiKeyId>,
+        reason: &'static str,
+        origin: &Origin,
+    ) -> RefreshApiKeyError {
+        self.note_about(key, Act::API_KEY_REFRESHED, reason, origin);
         RefreshApiKeyError::Refused
     }
 }

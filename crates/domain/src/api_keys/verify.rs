@@ -7,12 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     ApiKey, ApiKeyClaims, ApiKeyFault, ApiKeys, FoundApiKey, RateLimit, Scopes, issue::address_fits,
 };
-use crate::{
-    actor::{Actor, Origin},
-    audit::Act,
-    clock::Timestamp,
-    store_error::StoreError,
-};
+use crate::{actor::Origin, audit::Act, clock::Timestamp, store_error::StoreError};
 
 /// How much is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,26 +77,31 @@ impl ApiKeys {
         origin: &Origin,
     ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
         let now = self.ports.clock.now();
-        let verified = self.verify_at(now, key, expected, mode).await;
+        let (verified, family) = match self.identify(key, mode, now).await {
+            Ok(identified) => {
+                let family = identified.0.fam;
+                (self.verify_identified(identified, expected, mode, now).await, Some(family))
+            }
+            Err(error) => (Err(error), None),
+        };
         let reason = match verified {
             Err(VerifyApiKeyError::Inactive(reason)) => Some(reason),
             Err(VerifyApiKeyError::RateLimited { .. }) => Some("rate_limited"),
             Ok(_) | Err(VerifyApiKeyError::Store(_)) => None,
         };
         if let Some(reason) = reason {
-            self.note(Act::API_KEY_VERIFIED, reason, Actor::Anonymous, origin);
+            self.note_about(family, Act::API_KEY_VERIFIED, reason, origin);
         }
         verified
     }
 
-    async fn verify_at(
+    async fn verify_identified(
         &self,
-        now: Timestamp,
-        key: &SecretString,
+        (claims, imported): (ApiKeyClaims, Option<FoundApiKey>),
         expected: &Expectations,
         mode: VerifyMode,
+        now: Timestamp,
     ) -> Result<VerifiedApiKey, VerifyApiKeyError> {
-        let (claims, imported) = self.identify(key, mode, now).await?;
         judge(&claims, expected, now)?;
         let limit = match (imported, mode) {
             (Some(found), _) => {
