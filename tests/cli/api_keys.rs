@@ -182,7 +182,7 @@ async fn keys_of_another_system_are_taken_over(#[values(Sqlite, Postgres, Dynamo
         "line 2: sha256",
         "line 3: account",
         "line 4: expires_at",
-        "line 5: scopes: scopes `symbolon:*` are never given",
+        "line 5: scopes: what begins with `symbolon:` is never given",
         "line 6: color: no such member",
         "line 7: column",
     ] {

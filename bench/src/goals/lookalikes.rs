@@ -1,8 +1,10 @@
 //! C9: an address that has an account and one that has none take the same time, at sign-in, sign-up and recovery.
 //!
 //! One request at a time; known and unknown by turns, and which of them comes first changes too, because what the service
-//! does after an answer (it writes the mail) falls on whoever comes next.
+//! does after an answer (it writes the mail) falls on whoever comes next. What comes next is measured by itself, too: there
+//! a pause lets the service come to rest before each pair of requests.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -21,6 +23,10 @@ const ADDRESSES: usize = 400;
 const RECOVERIES: usize = 5;
 /// A password hash takes long, so sign-ins and sign-ups are half as many: 1,000 of each kind.
 const HASHED_PER_MILLE: usize = 2_500;
+/// Requests of which the one after is measured, of each kind.
+const FOLLOWED: usize = 400;
+/// Longer than the service is busy with anything of a recovery.
+const PAUSE: Duration = Duration::from_millis(30);
 const WRONG_PASSWORD: &str = "eleven lanterns over the harbour";
 
 pub(super) fn measure(options: &Options) -> Outcome<Vec<Row>> {
@@ -38,7 +44,7 @@ pub(super) fn measure(options: &Options) -> Outcome<Vec<Row>> {
         let ask = |addresses: &[String]| requests(path, addresses, body);
         compare(&mut connection, work, (&ask(&known), &ask(&unknown)), pairs, status)
     };
-    Ok(vec![
+    let mut rows = vec![
         row("recovery, known beside unknown address", "/v1/recovery", count * RECOVERIES, 202, &recovery)?,
         row("sign-in, wrong password, known beside unknown", "/v1/sign-in", hashed, 401, &|address| {
             people::body(address, WRONG_PASSWORD)
@@ -46,7 +52,48 @@ pub(super) fn measure(options: &Options) -> Outcome<Vec<Row>> {
         row("sign-up, known beside unknown address", "/v1/sign-up", hashed, 201, &|address| {
             people::body(address, PASSWORD)
         })?,
-    ])
+    ];
+    drop(service);
+    rows.push(followers(options)?);
+    Ok(rows)
+}
+
+/// The recovery of an address that nobody has ever named, right after one of an address with an account, and after one of an address
+/// without.
+fn followers(options: &Options) -> Outcome<Row> {
+    let home = Home::on_sqlite()?;
+    let service = home.start()?;
+    let pairs = options.count(FOLLOWED);
+    let known: Vec<String> = people::sign_up(service.address, &home.mail(), pairs)?
+        .into_iter()
+        .map(|person| person.address)
+        .collect();
+    let mut connection = Connection::open(service.address)?;
+    let (mut after_known, mut after_unknown) = (Vec::new(), Vec::new());
+    let mut number = 0;
+    let mut nobody = || {
+        number += 1;
+        format!("stranger-{number}@example.org")
+    };
+    for (index, known) in known.iter().enumerate() {
+        let both = [(known.clone(), &mut after_known), (nobody(), &mut after_unknown)];
+        let mut both: Vec<_> = both.into_iter().collect();
+        if index % 2 == 1 {
+            both.reverse();
+        }
+        for (address, times) in both {
+            thread::sleep(PAUSE);
+            let asked = requests("/v1/recovery", &[address, nobody()], &recovery);
+            for (place, request) in asked.iter().enumerate() {
+                let begun = Instant::now();
+                connection.exchange(request)?.expect(202)?;
+                if place == 1 {
+                    times.push(begun.elapsed());
+                }
+            }
+        }
+    }
+    Ok(alike("the recovery after one, known beside unknown", pairs, (after_known, after_unknown)))
 }
 
 fn recovery(address: &str) -> Json {
@@ -85,9 +132,13 @@ fn compare(
             of_known.push(time(known)?);
         }
     }
+    Ok(alike(work, pairs, (of_known, of_unknown)))
+}
+
+fn alike(work: &'static str, pairs: usize, (of_known, of_unknown): (Vec<Duration>, Vec<Duration>)) -> Row {
     let (of_known, of_unknown): (Durations, Durations) =
         (of_known.into_iter().collect(), of_unknown.into_iter().collect());
-    Ok(Row {
+    Row {
         id: "C9",
         work,
         figure: of_known.median().as_secs_f64() * 1_000.0,
@@ -99,5 +150,5 @@ fn compare(
             detail: String::new(),
         }),
         goal: Goal::Alike(0.05, 2.0),
-    })
+    }
 }
