@@ -15,6 +15,7 @@ use symbolon_domain::clock::Clock as _;
 use tower::ServiceExt as _;
 
 use crate::support::{
+    Call,
     Engine::{self, Dynamodb, Postgres, Sqlite},
     SignedIn, TestApp,
 };
@@ -44,12 +45,15 @@ async fn issue(owner: &SignedIn<'_>, more: Json) -> (String, String) {
 }
 
 async fn exchange(app: &TestApp, key: &str) -> String {
+    exchanging(app, key).send().await.expect(200).text("access_token")
+}
+
+fn exchanging(app: &TestApp, key: &str) -> Call {
     let form = format!(
         "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={key}\
          &subject_token_type=urn:symbolon:params:oauth:token-type:api-key"
     );
-    let call = app.post("/oauth2/token").form(form).header("x-forwarded-for", "10.1.2.3");
-    call.send().await.expect(200).text("access_token")
+    app.post("/oauth2/token").form(form)
 }
 
 fn expected() -> TokenExpectations {
@@ -224,7 +228,9 @@ async fn a_bound_token_is_taken_from_its_addresses_only() {
     // However its address is written.
     let symbolon = Symbolon::builder("http://LOCALHOST:8080/").address(&app.url).build().unwrap();
     let ada = app.user("ada@example.org").sign_up().await;
-    let token = exchange(&app, &issue(&ada, json!({"ip_address": "10.0.0.0/8"})).await.1).await;
+    let key = issue(&ada, json!({"ip_address": "10.0.0.0/8"})).await.1;
+    let exchanged = exchanging(&app, &key).header("x-forwarded-for", "10.1.2.3").send().await.expect(200);
+    let token = exchanged.text("access_token");
 
     let verify = async |expected: TokenExpectations| symbolon.verify_access_token(&token, &expected).await;
     assert_eq!(reason(verify(expected()).await), Some(Reason::Address));

@@ -244,6 +244,7 @@ async fn strangers_do_not_keep_the_owner_out(#[values(Sqlite, Postgres, Dynamodb
         }
     }
     try_start(&app, ADA, "code").await.expect(429);
+    app.deliver_all().await;
     app.clock.advance(Duration::from_secs(600));
     let text = &app.mail_to(ADA).await[2].content.text;
     let body = json!({"token": token_in(text, "sym_pr_"), "password": NEW});

@@ -105,9 +105,9 @@ async fn an_api_key_counts_from_its_address(#[values(Sqlite, Postgres, Dynamodb)
 #[tokio::test]
 async fn an_access_token_counts_for_its_audience(#[values(Sqlite, Postgres, Dynamodb)] on: Engine) {
     let app = start(on).await;
-    let token = mint(&app, "Zoë, |root", None).await;
+    let token = mint(&app, "Zoë, \"root", None).await;
     let told = ask_for_note(&app).bearer(&token).send().await;
-    let subject = "Zo%C3%AB%2C%20%7Croot";
+    let subject = "Zo%C3%AB%2C%20%22root";
     assert_eq!(told.told(), [subject, "access_token", OWN, "notes:read", "", "", "", "note"]);
     for audience in [AUDIENCE, "http://localhost:8080/", "http://LOCALHOST:8080"] {
         is_nobodys(ask_for_note(&app).bearer(&mint(&app, "robot", Some(audience)).await)).await;
