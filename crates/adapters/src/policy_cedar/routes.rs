@@ -10,9 +10,9 @@ use std::{
 
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    Policy, PolicySet, PolicySetError, Request, ResourceConstraint, RestrictedExpression, Schema,
-    ffi::DetailedError,
+    Policy, PolicySet, Request, ResourceConstraint, RestrictedExpression, Schema, ffi::DetailedError,
 };
+use serde_json::Value as Json;
 use symbolon_domain::{
     access::{PolicyFault, PolicyId, Ruling},
     authorizer::{Method, Principal, Route, RoutePolicy, RouteRequest, Routes},
@@ -20,7 +20,7 @@ use symbolon_domain::{
 
 use super::{
     Fault, PolicyProblem, entities, entity, known,
-    load::{Findings, Named, of_set},
+    load::{Findings, Named},
     ruling,
     source::{Source, read_policies},
 };
@@ -46,7 +46,14 @@ struct KnownRoute {
     uid: EntityUid,
     entity: Entity,
     /// For each of its methods.
-    slices: HashMap<Method, Arc<PolicySet>>,
+    slices: HashMap<Method, Arc<Slice>>,
+}
+
+/// Policies, and what of a caller they look at: what they do not name need not be told.
+#[derive(Debug)]
+struct Slice {
+    policies: PolicySet,
+    attributes: HashSet<String>,
 }
 
 impl CedarRoutePolicies {
@@ -70,7 +77,7 @@ impl CedarRoutePolicies {
         if !findings.errors.is_empty() {
             return Err(findings.sorted_errors());
         }
-        policies.slice(&named.policies, routes).map_err(|error| vec![of_set(&error)])?;
+        policies.slice(&named.policies, routes).map_err(unusable)?;
         let closed = routes.iter().filter(|route| !policies.is_open(route.name())).map(|route| {
             let problem = format!("no policy permits anything of the route `{}`", route.name());
             PolicyProblem { file: directory.display().to_string(), line: None, problem }
@@ -119,7 +126,7 @@ impl CedarRoutePolicies {
     }
 
     /// Finds the policies of each route and method, once (G-11).
-    fn slice(&mut self, policies: &[Policy], routes: &Routes) -> Result<(), Box<PolicySetError>> {
+    fn slice(&mut self, policies: &[Policy], routes: &Routes) -> Result<(), Fault> {
         let mut slicer = Slicer::new(policies);
         for route in routes.iter() {
             let Some(known) = self.routes.get_mut(route.name()) else { continue };
@@ -133,51 +140,60 @@ impl CedarRoutePolicies {
 
     /// Is there a policy that may let somebody in?
     fn is_open(&self, route: &str) -> bool {
-        let permits = |set: &Arc<PolicySet>| set.policies().any(|one| matches!(one.effect(), Effect::Permit));
+        let permits =
+            |slice: &Arc<Slice>| slice.policies.policies().any(|one| matches!(one.effect(), Effect::Permit));
         self.routes.get(route).is_some_and(|route| route.slices.values().any(permits))
     }
 
     fn rule(&self, asked: &RouteRequest<'_>) -> Result<Ruling, Fault> {
         let route = known(self.routes.get(asked.route.name()))?;
-        let policies = known(route.slices.get(&asked.method))?;
-        if policies.is_empty() {
+        let slice = known(route.slices.get(&asked.method))?;
+        if slice.policies.is_empty() {
             return Ok(Ruling::NotPermitted);
         }
-        let (request, entities) = self.question(asked, route, None)?;
-        ruling(&self.authorizer.is_authorized(&request, policies, &entities), &self.names)
+        let who = self.caller(asked.principal, |name| slice.attributes.contains(name))?;
+        let (request, entities) = self.question(asked, route, who, None)?;
+        ruling(&self.authorizer.is_authorized(&request, &slice.policies, &entities), &self.names)
     }
 
-    /// The question in the engine's terms; checked against the schema where one is given.
+    /// The question of this caller in the engine's terms; checked against the schema where one is given.
     fn question(
         &self,
         asked: &RouteRequest<'_>,
         route: &KnownRoute,
+        who: Entity,
         schema: Option<&Schema>,
     ) -> Result<(Request, Entities), Fault> {
         let action = known(self.actions.get(&asked.method))?.clone();
-        let who = self.caller(asked.principal)?;
         let request = Request::new(who.uid(), action, route.uid.clone(), context(asked)?, schema)?;
         Ok((request, Entities::from_entities([who, route.entity.clone()], schema)?))
     }
 
-    fn caller(&self, principal: &Principal) -> Result<Entity, Fault> {
+    /// A caller with those of the attributes that are wanted.
+    fn caller(&self, principal: &Principal, is_wanted: impl Fn(&str) -> bool) -> Result<Entity, Fault> {
         let name = principal.name();
         let uid = EntityUid::from_type_name_and_id(self.principal.clone(), EntityId::new(&name));
-        let mut attributes = HashMap::from([
-            ("name".to_owned(), RestrictedExpression::new_string(name)),
-            ("kind".to_owned(), text(principal.kind.as_str())),
-            ("issuer".to_owned(), text(&principal.issuer)),
-            ("scopes".to_owned(), set(&principal.scopes)),
-            ("groups".to_owned(), set(&principal.groups)),
-            ("roles".to_owned(), set(&principal.roles)),
-            ("entitlements".to_owned(), set(&principal.entitlements)),
-            ("amr".to_owned(), set(&principal.amr)),
-        ]);
-        let optional = [("audience", &principal.audience), ("key_subject", &principal.key_subject)];
-        for (attribute, value) in optional {
-            attributes.extend(value.as_deref().map(|value| (attribute.to_owned(), text(value))));
-        }
-        Ok(Entity::new(uid, attributes, HashSet::new())?)
+        let texts = [
+            ("name", Some(name.as_str())),
+            ("kind", Some(principal.kind.as_str())),
+            ("issuer", Some(principal.issuer.as_str())),
+            ("audience", principal.audience.as_deref()),
+            ("key_subject", principal.key_subject.as_deref()),
+        ];
+        let sets = [
+            ("scopes", &principal.scopes),
+            ("groups", &principal.groups),
+            ("roles", &principal.roles),
+            ("entitlements", &principal.entitlements),
+            ("amr", &principal.amr),
+        ];
+        let texts = texts
+            .into_iter()
+            .filter(|(name, _)| is_wanted(name))
+            .filter_map(|(name, value)| Some((name.to_owned(), text(value?))));
+        let sets =
+            sets.into_iter().filter(|(name, _)| is_wanted(name)).map(|(name, of)| (name.to_owned(), set(of)));
+        Ok(Entity::new(uid, texts.chain(sets).collect(), HashSet::new())?)
     }
 }
 
@@ -204,7 +220,7 @@ impl KnownRoute {
 /// are kept once.
 struct Slicer<'a> {
     policies: Vec<Scoped<'a>>,
-    sets: BTreeMap<Vec<usize>, Arc<PolicySet>>,
+    sets: BTreeMap<Vec<usize>, Arc<Slice>>,
 }
 
 struct Scoped<'a> {
@@ -223,11 +239,7 @@ impl<'a> Slicer<'a> {
         Self { policies: scoped.collect(), sets: BTreeMap::new() }
     }
 
-    fn slice(
-        &mut self,
-        action: &EntityUid,
-        route: &EntityUid,
-    ) -> Result<Arc<PolicySet>, Box<PolicySetError>> {
+    fn slice(&mut self, action: &EntityUid, route: &EntityUid) -> Result<Arc<Slice>, Fault> {
         let numbered = self.policies.iter().enumerate();
         let needed = numbered.filter(|(_, scoped)| scoped.concerns(action, route));
         let (numbers, needed): (Vec<usize>, Vec<&Policy>) =
@@ -235,8 +247,12 @@ impl<'a> Slicer<'a> {
         match self.sets.entry(numbers) {
             Entry::Occupied(same) => Ok(Arc::clone(same.get())),
             Entry::Vacant(new) => {
-                let set = PolicySet::from_policies(needed.into_iter().cloned())?;
-                Ok(Arc::clone(new.insert(Arc::new(set))))
+                let mut attributes = HashSet::new();
+                for policy in &needed {
+                    name_attributes(&policy.to_json()?, &mut attributes);
+                }
+                let policies = PolicySet::from_policies(needed.into_iter().cloned())?;
+                Ok(Arc::clone(new.insert(Arc::new(Slice { policies, attributes }))))
             }
         }
     }
@@ -257,6 +273,25 @@ impl Scoped<'_> {
                 | ResourceConstraint::In(only)
                 | ResourceConstraint::IsIn(_, only) => only == route,
             }
+    }
+}
+
+/// Adds every attribute that this policy names, of whatever: in the engine's JSON `attr` says which one is read or asked for.
+fn name_attributes(policy: &Json, names: &mut HashSet<String>) {
+    match policy {
+        Json::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Json::String(attribute) if name == "attr" => drop(names.insert(attribute.clone())),
+                    Json::Array(path) if name == "attr" => {
+                        names.extend(path.iter().filter_map(Json::as_str).map(str::to_owned));
+                    }
+                    value => name_attributes(value, names),
+                }
+            }
+        }
+        Json::Array(values) => values.iter().for_each(|value| name_attributes(value, names)),
+        _ => {}
     }
 }
 

@@ -3,10 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use axum::http::{Error, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use symbolon_domain::authorizer::{Principal, Route};
 
 use crate::problem::Problem;
+
+/// What [`describe`] tells, in its order, and the route.
+const HEADERS: [HeaderName; 8] = [
+    HeaderName::from_static("x-auth-subject"),
+    HeaderName::from_static("x-auth-kind"),
+    HeaderName::from_static("x-auth-issuer"),
+    HeaderName::from_static("x-auth-scopes"),
+    HeaderName::from_static("x-auth-groups"),
+    HeaderName::from_static("x-auth-roles"),
+    HeaderName::from_static("x-auth-entitlements"),
+    HeaderName::from_static("x-auth-route"),
+];
 
 /// Everything that is told of a principal, by name. Everything but letters, digits and `-._~:/@` is percent-encoded
 /// (RFC 3986, section 2.1, as UTF-8); a list has single spaces between its items; what there is nothing of is empty.
@@ -26,17 +38,12 @@ pub fn describe(principal: &Principal) -> [(&'static str, String); 7] {
 /// The headers of a "yes". All of them are always there: a proxy that copies them overwrites what its client sent under the
 /// same names.
 pub(super) fn headers(principal: &Principal, route: &Route) -> Result<HeaderMap, Problem> {
-    let mut headers = HeaderMap::new();
-    let of_route = ("route", encoded(route.name()));
-    for (name, value) in describe(principal).into_iter().chain([of_route]) {
-        add(&mut headers, name, value).map_err(Problem::internal)?;
+    let values = describe(principal).into_iter().map(|(_, value)| value).chain([encoded(route.name())]);
+    let mut headers = HeaderMap::with_capacity(HEADERS.len());
+    for (name, value) in HEADERS.into_iter().zip(values) {
+        headers.insert(name, HeaderValue::try_from(value).map_err(Problem::internal)?);
     }
     Ok(headers)
-}
-
-fn add(headers: &mut HeaderMap, name: &str, value: String) -> Result<(), Error> {
-    headers.insert(HeaderName::try_from(format!("x-auth-{name}"))?, HeaderValue::try_from(value)?);
-    Ok(())
 }
 
 fn list(items: &BTreeSet<String>) -> String {
@@ -57,7 +64,26 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use symbolon_domain::{
+        authorizer::{PrincipalKind, PrincipalSubject},
+        clock::Timestamp,
+    };
+
     use super::*;
+
+    /// Z8: each under its own name.
+    #[test]
+    fn headers_are_named_as_what_they_tell() {
+        let principal = Principal::new(
+            PrincipalKind::Session,
+            PrincipalSubject::Named("ada".to_owned()),
+            "https://id.example.org".to_owned(),
+            Timestamp::MAX,
+        );
+        for (header, (name, _)) in HEADERS.iter().zip(describe(&principal)) {
+            assert_eq!(header.as_str(), format!("x-auth-{name}"));
+        }
+    }
 
     /// Z8: no value ends a header, begins another one, or passes for two items of a list.
     #[test]

@@ -157,7 +157,8 @@ fn a_question_fits_the_schema() {
                     let context = RouteContext { path: "/x", host: "", source_ip };
                     let asked = RouteRequest { principal: &principal, method, route, context };
                     let known = policies.routes.get(route.name()).unwrap();
-                    policies.question(&asked, known, Some(&schema)).unwrap();
+                    let who = policies.caller(&principal, |_| true).unwrap();
+                    policies.question(&asked, known, who, Some(&schema)).unwrap();
                 }
             }
         }
@@ -262,11 +263,52 @@ fn a_slice_decides_as_the_whole_does() {
             let context = RouteContext { path: "/x", host: "", source_ip: None };
             let asked = RouteRequest { principal: &principal, method, route, context };
             let known = policies.routes.get(route.name()).unwrap();
-            let (request, entities) = policies.question(&asked, known, None).unwrap();
+            let who = policies.caller(&principal, |_| true).unwrap();
+            let (request, entities) = policies.question(&asked, known, who, None).unwrap();
             let all = policies.authorizer.is_authorized(&request, &whole, &entities);
             assert_eq!(policies.judge(&asked).unwrap(), ruling(&all, &policies.names).unwrap(), "{asked:?}");
-            smallest = smallest.min(known.slices.get(&method).unwrap().num_of_policies());
+            smallest = smallest.min(known.slices.get(&method).unwrap().policies.num_of_policies());
         }
     }
     assert!(smallest < 15, "something is left out");
+}
+
+/// G-11: who is asked about with what the policies name is judged as with all that is known of them.
+#[test]
+fn what_no_policy_names_is_not_missed() {
+    let full = Principal {
+        audience: Some("https://api.example.org".to_owned()),
+        key_subject: Some("/v2".to_owned()),
+        scopes: ["read".to_owned()].into(),
+        groups: ["staff".to_owned()].into(),
+        roles: ["user".to_owned()].into(),
+        entitlements: ["export".to_owned(), "sync".to_owned()].into(),
+        amr: ["pwd".to_owned()].into(),
+        ..account(PrincipalKind::ApiKey, SYNC)
+    };
+    let routes = routes();
+    for (condition, of_full, of_plain) in [
+        ("true", true, true),
+        ("principal.kind == \"session\"", false, true),
+        ("principal.scopes.contains(\"read\")", true, false),
+        ("principal[\"groups\"].containsAny([\"staff\", \"others\"])", true, false),
+        ("principal has audience && principal.audience like \"https://*\"", true, false),
+        ("principal has \"key_subject\"", true, false),
+        ("if principal.roles.contains(\"user\") then principal.issuer == \"nobody\" else true", false, true),
+        ("!(principal.amr.isEmpty()) || principal.name == \"\"", true, false),
+        ("principal.entitlements.containsAll([\"export\"]) && resource.name == \"user\"", true, false),
+    ] {
+        let policies =
+            policies(&format!("@id(\"one\")\npermit (principal, action, resource) when {{ {condition} }};"));
+        for (principal, is_permitted) in
+            [(&full, of_full), (&account(PrincipalKind::Session, SYNC), of_plain)]
+        {
+            let route = routes.iter().find(|route| route.name() == "user").unwrap();
+            let method = route.method().methods().next().unwrap();
+            let context = RouteContext { path: "/x", host: "", source_ip: None };
+            let asked = RouteRequest { principal, method, route, context };
+            let ruled = policies.judge(&asked).unwrap();
+            assert_eq!(matches!(ruled, Ruling::Permitted(_)), is_permitted, "{condition} {principal:?}");
+        }
+    }
 }
