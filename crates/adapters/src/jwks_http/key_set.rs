@@ -86,10 +86,9 @@ impl KeySet {
     /// It is none, or has no key of use.
     pub fn parse(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, IssuerKeysError> {
         // A member named twice could be read in two ways (C54).
-        strict_json::check_object(json.trim_ascii_start())
-            .map_err(|_| IssuerKeysError("what the issuer publishes is no JWK set".to_owned()))?;
-        let set: Jwks = serde_json::from_slice(json)
-            .map_err(|_| IssuerKeysError("what the issuer publishes is no JWK set".to_owned()))?;
+        let set = strict_json::read_object(json.trim_ascii_start()).ok();
+        let set = set.and_then(|members| Jwks::deserialize(Json::Object(members)).ok());
+        let set = set.ok_or_else(|| IssuerKeysError("what the issuer publishes is no JWK set".to_owned()))?;
         let mut keys = HashMap::new();
         let mut refused = Vec::new();
         for (place, value) in set.keys.into_iter().enumerate().take(MOST_KEYS) {

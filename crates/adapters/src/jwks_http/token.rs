@@ -32,8 +32,8 @@ impl<'a> Token<'a> {
             return Err(IssuerTokenFault::TooLong);
         }
         let parts = Parts::split(token).map_err(|_: TokenFault| IssuerTokenFault::Format)?;
-        strict_json::check_object(&parts.header).map_err(|_| IssuerTokenFault::Header)?;
-        let header: Header = serde_json::from_slice(&parts.header).map_err(|_| IssuerTokenFault::Header)?;
+        let header = strict_json::read_object(&parts.header).map_err(|_| IssuerTokenFault::Header)?;
+        let header = Header::deserialize(Json::Object(header)).map_err(|_| IssuerTokenFault::Header)?;
         if header.crit.is_some() {
             return Err(IssuerTokenFault::Header);
         }

@@ -2,9 +2,9 @@
 //! each declared route that the principal may call, made from the declaration and never from the request.
 //!
 //! A resource of IAM fits more than its route does, so what it would open besides is denied: declared routes that are refused,
-//! however their text is encoded, longer paths, and those that are denied whoever asks. Where that cannot be said without denying what is permitted, the wider
-//! route is left out. At the end the policy is held against the request itself: one that would not say what was decided
-//! is not given out. A denial too many costs a 403, and only where an answer is kept.
+//! however their text is encoded, longer paths, and those that are denied whoever asks. Where that cannot be said without
+//! denying what is permitted, the wider route is left out. At the end the policy is held against the request itself: one
+//! that would not say what was decided is not given out. A denial too many costs a 403, and only where an answer is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
